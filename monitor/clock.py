@@ -1,0 +1,48 @@
+"""The only module that reads the clock, and the arithmetic of 5-minute bins."""
+
+from datetime import UTC, datetime, timedelta
+
+BIN = timedelta(minutes=5)
+DAY = timedelta(days=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def now() -> datetime:
+    """The present, aware, UTC."""
+    return datetime.now(UTC)
+
+
+def floor(at: datetime, step: timedelta = BIN) -> datetime:
+    """The start of the bin of width `step` (counted from the epoch) that holds `at`.
+
+    >>> floor(datetime(2026, 5, 1, 10, 7, 59, tzinfo=UTC)).strftime("%H:%M")
+    '10:05'
+    """
+    return at - (at - EPOCH) % step
+
+
+def ceil(at: datetime, step: timedelta = BIN) -> datetime:
+    """The first bin edge at or after `at`."""
+    return -(((EPOCH - at) // step) * step) + EPOCH
+
+
+def midnight(at: datetime) -> datetime:
+    """00:00 UTC of the day that holds `at`."""
+    return floor(at, DAY)
+
+
+def aware(at: datetime, where: str) -> datetime:
+    """`at` in UTC; `ValueError` naming `where` if it has no zone."""
+    if at.tzinfo is None:
+        raise ValueError(f"{where}: expected a time with a zone, got {at.isoformat()}")
+    return at.astimezone(UTC)
+
+
+def iso(at: datetime) -> str:
+    """RFC 3339 text with `Z` and no trailing zeros, as Log Analytics writes it.
+
+    >>> iso(datetime(2026, 5, 1, 10, 5, tzinfo=UTC))
+    '2026-05-01T10:05:00Z'
+    """
+    text = at.astimezone(UTC).isoformat().removesuffix("+00:00")
+    return (text.rstrip("0") if "." in text else text) + "Z"

@@ -1,0 +1,36 @@
+"""The tree of errors mintwatch raises on purpose.
+
+Adapters translate what libraries raise into these; nothing above an adapter sees an azure, slack, duckdb or OS error.
+"""
+
+
+class MintwatchError(Exception):
+    """Something mintwatch can name. The message says where, what, and what was expected."""
+
+
+class InputError(MintwatchError):
+    """What a person gave us is wrong: a folder, a file, a rule, a setting. Exit code 2."""
+
+
+class RuleError(InputError):
+    """A rule file that cannot be used; holds every mistake found, one per line, each with file and line."""
+
+
+class QueryError(InputError):
+    """KQL that does not parse, bind, or run on the tables it was given."""
+
+
+class FrameError(MintwatchError):
+    """A frame that does not have the columns or types its schema promises: a defect of ours or of a plugin."""
+
+
+class TransientError(MintwatchError):
+    """It may work next time: the watermark stays where it was."""
+
+
+class PermanentError(MintwatchError):
+    """It will not work until a person changes something."""
+
+
+class StateError(PermanentError):
+    """The state directory cannot be used: another daemon has it, or it was written by a newer mintwatch."""

@@ -1,0 +1,260 @@
+"""The nouns of mintwatch: frozen values, no behaviour beyond what their fields already say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+SURPRISE_HALF = 3.0
+"""The surprise at which the score is 0.5: once in 1,000 group-days."""
+
+
+class Level(StrEnum):
+    """How bad it would be if it were true; Sigma's words, in rising order."""
+
+    INFORMATIONAL = "informational"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for informational to 4 for critical."""
+        return list(Level).index(self)
+
+
+class State(StrEnum):
+    """Where an incident stands."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+
+
+class Reason(StrEnum):
+    """Why an incident was, or was not, told to a notifier."""
+
+    OPENED = "opened"
+    REOPENED = "reopened"
+    WORSENED = "worsened"
+    RESOLVED = "resolved"
+    WEAK = "weak"
+    UNCHANGED = "unchanged"
+    EXPERIMENTAL = "experimental"
+    STORM = "storm"
+
+    @property
+    def told(self) -> bool:
+        """Whether a message goes out for this reason."""
+        return self in {Reason.OPENED, Reason.REOPENED, Reason.WORSENED, Reason.RESOLVED}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """A half-open stretch of time, `start <= t < end`, aware UTC.
+
+    Raises
+    ------
+    ValueError
+        If it is empty or reversed.
+    """
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if not self.start < self.end:
+            raise ValueError(f"window: expected start < end, got {self.start} .. {self.end}")
+
+    def __contains__(self, at: datetime) -> bool:
+        return self.start <= at < self.end
+
+    @property
+    def length(self) -> timedelta:
+        """End minus start."""
+        return self.end - self.start
+
+    def overlaps(self, other: Window) -> bool:
+        """Whether some moment lies in both."""
+        return self.start < other.end and other.start < self.end
+
+    def pieces(self, step: timedelta) -> Iterator[Window]:
+        """This window cut at every multiple of `step` from its start, oldest first."""
+        start = self.start
+        while start < self.end:
+            end = min(start + step, self.end)
+            yield Window(start, end)
+            start = end
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What is known of an identity for display; decoration, chosen by whoever named it, never a key."""
+
+    identity: str
+    name: str
+    kind: str
+    app_id: str
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule's claim about one group in one bucket, as first reached or as later raised.
+
+    `time` is the moment it could first be told (never a tick time), `judged_at` the tick that judged it. `group` holds
+    the rule's `by` columns and their values; `surprise` is on the one scale (see `monitor.calibrate`).
+    """
+
+    rule: str
+    detector: str
+    level: Level
+    stream: str
+    family: str
+    experimental: bool
+    subject: str
+    group: tuple[tuple[str, str], ...]
+    term: str
+    bucket: datetime
+    bucket_end: datetime
+    time: datetime
+    judged_at: datetime
+    surprise: float
+    observed: float
+    expected: float
+    low: float
+    high: float
+    because: str
+    members: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> float:
+        """Surprise on 0 ... 1; 0.5 is once in 1,000 group-days.
+
+        It is `surprise / (surprise + 3)`.
+        """
+        return self.surprise / (self.surprise + SURPRISE_HALF)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of (rule, group): what it is about, not when."""
+        return digest(self.rule, *(f"{column}={value}" for column, value in self.group))
+
+    @property
+    def evidence(self) -> tuple[str, str]:
+        """(stream, measure family): findings that share it show the same tokens, and count once."""
+        return self.stream, self.family
+
+    @property
+    def identity(self) -> str:
+        """`issuer:object id` where the subject is an identity, else ''."""
+        return self.subject.removeprefix("identity:") if self.subject.startswith("identity:") else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Findings about one subject that belong together, first to last.
+
+    `first_at` is the start of the earliest bucket, `last_at` the end of the latest; `surprise` sums the strongest
+    surprise of each distinct evidence.
+    """
+
+    id: str
+    subject: str
+    state: State
+    level: Level
+    surprise: float
+    evidence: tuple[tuple[str, str, float], ...]
+    rules: tuple[str, ...]
+    findings: int
+    first_at: datetime
+    last_at: datetime
+    opened_at: datetime
+    updated_at: datetime
+    told_surprise: float = 0.0
+    told_level: Level = Level.INFORMATIONAL
+
+    @property
+    def told(self) -> bool:
+        """Whether a message about it ever went out."""
+        return self.told_surprise > 0
+
+    @property
+    def score(self) -> float:
+        """As `Finding.score`, of the incident's surprise."""
+        return self.surprise / (self.surprise + SURPRISE_HALF)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Triage's answer for one incident and one notifier at one tick."""
+
+    incident: str
+    notifier: str
+    at: datetime
+    reason: Reason
+
+    @property
+    def told(self) -> bool:
+        """Whether a message goes out."""
+        return self.reason.told
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Proof that a notifier took a message; `ref` lets the next message update the same one."""
+
+    incident: str
+    notifier: str
+    at: datetime
+    ref: str
+
+
+def digest(*parts: str) -> str:
+    """16 hex digits that name these parts; JSON keeps ('a', 'bc') and ('ab', 'c') apart."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """What a chart shows: the observed values of one group, bucket by bucket, against its expected band."""
+
+    title: str
+    unit: str
+    at: tuple[datetime, ...]
+    observed: tuple[float, ...]
+    expected: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    marked: tuple[datetime, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a person is told of an incident; plain data, rendered by each notifier in its own way.
+
+    Text comes from logs and is hostile: a renderer escapes it. `headline` has under ten words; `because` is one to two
+    sentences with the number against its range; `facts` are label and value, most useful first.
+    """
+
+    incident: str
+    reason: Reason
+    state: State
+    level: Level
+    headline: str
+    because: str
+    facts: tuple[tuple[str, str], ...]
+    findings: tuple[str, ...]
+    rules: tuple[str, ...]
+    runbook: str
+    since: datetime
+    until: datetime
+    at: datetime
+    score: float
+    surprise: float

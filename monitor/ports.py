@@ -1,0 +1,172 @@
+"""The ports: what a stage asks of the world, written for the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import ClassVar, Literal, Protocol, TypeAlias
+
+import pandas as pd
+import pyarrow as pa
+
+from monitor.model import Message, Name, Window
+
+Tables: TypeAlias = "Mapping[str, pa.Table | Sequence[Path]]"
+"""What a query may read: an Arrow table, or Parquet files scanned where they lie."""
+
+
+class Engine(Protocol):
+    """Runs KQL over named tables."""
+
+    def run(self, kql: str, tables: Tables) -> pa.Table:
+        """The answer, whole; datetimes are UTC.
+
+        Raises
+        ------
+        QueryError
+            If the query does not parse, bind or run.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Input that could not be read: where it stood and why."""
+
+    file: str
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the rows a window held. `read` = `kept` + `doubled` + `late` + `strayed` + `ignored`."""
+
+    read: int = 0
+    kept: int = 0
+    doubled: int = 0
+    late: int = 0
+    strayed: int = 0
+    ignored: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.read + other.read,
+            self.kept + other.kept,
+            self.doubled + other.doubled,
+            self.late + other.late,
+            self.strayed + other.strayed,
+            self.ignored + other.ignored,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One window of one source, whole: FACTS, the names seen in it, and what became of its rows."""
+
+    facts: pa.Table
+    names: tuple[Name, ...]
+    counts: Counts
+
+
+class LogSource(Protocol):
+    """A table (or two shapes of one) that yields FACTS.
+
+    `settle` is how long after its end a bucket is first judged; `overlap` how far back of the watermark arrivals are
+    looked at again; `bound` the lateness beyond which a row is counted but not folded; `step` the length of the windows
+    it is fetched and replaced in, aligned to the epoch.
+    """
+
+    name: str
+    stream: str
+    settle: timedelta
+    overlap: timedelta
+    bound: timedelta
+    step: timedelta
+
+    def changed(self, since: datetime | None, now: datetime) -> Sequence[Window]:
+        """Windows with rows that arrived in [since - overlap, now), oldest first; all of them if `since` is None."""
+        ...
+
+    def fetch(self, window: Window, now: datetime) -> Fetched:
+        """All of the window that had arrived before `now`, or raise.
+
+        Raises
+        ------
+        TransientError, PermanentError
+            If any part of it could not be read: half a log is not a quiet log.
+        """
+        ...
+
+    def rows(self, window: Window, where: str, limit: int) -> pd.DataFrame:
+        """Raw rows of the table that satisfy the KQL predicate `where`, as evidence for a person; at most `limit`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Where a source was looked at, and had spoken: sorted, disjoint, half-open windows."""
+
+    windows: tuple[Window, ...]
+
+    def holds(self, window: Window) -> bool:
+        """Whether all of `window` is covered."""
+        return any(piece.start <= window.start and window.end <= piece.end for piece in self.windows)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """All a detector may know: frames of rows seen before `as_of`, and what was looked at.
+
+    `activity` is ACTIVITY, `spans` SPANS of the rule's predicate, `after` SPANS of its `after:` predicate, `days` the
+    judged days (by columns, `day`, `seen_at`); frames a detector does not need are empty. `covered` is per source,
+    `home` maps the group (a tuple of the by columns' values) to the source that feeds it. `since` is where the facts
+    begin.
+    """
+
+    by: tuple[str, ...]
+    bucket: timedelta
+    settle: timedelta
+    since: datetime
+    as_of: datetime
+    activity: pd.DataFrame
+    spans: pd.DataFrame
+    after: pd.DataFrame
+    days: pd.DataFrame
+    covered: Mapping[str, Covered] = field(default_factory=dict)
+    home: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+Need: TypeAlias = Literal["activity", "spans", "days", "after"]
+
+
+class Detector(Protocol):
+    """Judges every group of a rule in every bucket of a window. Pure, vectorised; its constructor takes `params`."""
+
+    needs: ClassVar[frozenset[Need]]
+
+    def score(self, past: Past, window: Window) -> pd.DataFrame:
+        """SCORES for the buckets that start in `window`, a row per change of what was seen of them.
+
+        The history of a bucket is what the history contract allows (docs/explanation/clocks.md); NaN only where
+        coverage or warm-up forbids judging.
+        """
+        ...
+
+
+class Notifier(Protocol):
+    """Takes a message to people."""
+
+    name: str
+
+    def send(self, message: Message) -> str:
+        """Deliver it and return a reference that a later message about the same incident may update.
+
+        Raises
+        ------
+        TransientError, PermanentError
+            If it was not delivered.
+        """
+        ...
