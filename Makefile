@@ -44,7 +44,7 @@ types: setup  ## mypy, strict
 	$(BIN)/mypy $(TYPED)
 
 imports: setup  ## the import contract: layers point down
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 locked: setup  ## requirement files belong to pyproject.toml
 	$(PY) requirements/lock.py check
@@ -76,8 +76,7 @@ $(TOOLS)/.ready: requirements/tools.txt
 	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing; install it with: apt-get install python3 python3-venv" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11; install a newer one (apt-get install python3 python3-venv on Debian 12 or later) and say: make PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(NEEDS_VENV)" >&2; exit 1; }
-	@rm -rf $(VENV)
-	@$(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m venv $(TOOLS) || { rm -rf $(VENV); echo "$(NEEDS_VENV)" >&2; exit 1; }
+	@{ $(PY) -c '' 2>/dev/null || $(PYTHON) -m venv --clear --without-pip $(VENV); } && $(PYTHON) -m venv --clear $(TOOLS) || { rm -rf $(VENV); echo "$(NEEDS_VENV)" >&2; exit 1; }
 	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/tools.txt
 	@touch $@
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PYPROJECT = HERE.parent / "pyproject.toml"
-STAMP = "# for pyproject.toml with dependencies "
+STAMP = "# compiled from pyproject.toml, tables "
 HINT = "run `make lock`"
 
 # What each file holds. dev comes first: the others are constrained by it, so all agree on every version.
@@ -37,17 +37,15 @@ OPTIONS = (
 )
 
 
-def digest(pyproject: str) -> str:
-    """SHA-256 of everything in the text of pyproject.toml that decides what is installed."""
+def digest(pyproject: str, name: str) -> str:
+    """SHA-256 of everything in the text of pyproject.toml that decides what the requirement file `name` holds."""
     tables = tomllib.loads(pyproject)
-    project = tables["project"]
-    decisive = [
-        tables["build-system"]["requires"],
-        project["requires-python"],
-        project["dependencies"],
-        project.get("optional-dependencies", {}),
-        tables.get("dependency-groups", {}),
-    ]
+    project, groups = tables["project"], tables["dependency-groups"]
+    decisive = [tables["build-system"]["requires"], project["requires-python"]]
+    if name == "tools.txt":
+        decisive += [groups["tools"]]
+    else:
+        decisive += [project["dependencies"], project["optional-dependencies"], groups["dev"]]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
@@ -67,11 +65,10 @@ def pins(requirements: str) -> dict[str, int]:
 def faults(pyproject: str, files: dict[str, str]) -> list[str]:
     """One line for each way in which the requirement files do not belong to pyproject.toml or to each other."""
     found = []
-    expected = STAMP + digest(pyproject)
     development = pins(files["dev.txt"])
     for name, text in files.items():
         where = f"requirements/{name}"
-        if text.partition("\n")[0] != expected:
+        if text.partition("\n")[0] != STAMP + digest(pyproject, name):
             found.append(f"{where}:1: not compiled from this pyproject.toml, {HINT}")
         if "://" in text:
             found.append(f"{where}: holds an address, expected names, versions and hashes only, {HINT}")
@@ -84,7 +81,7 @@ def faults(pyproject: str, files: dict[str, str]) -> list[str]:
 
 def write(*, upgrade: bool) -> None:
     """Compile every file with uv; versions stay as they are unless `upgrade` or pyproject.toml says otherwise."""
-    stamp = STAMP + digest(PYPROJECT.read_text("utf-8"))
+    pyproject = PYPROJECT.read_text("utf-8")
     for name, what in FILES.items():
         command = [sys.executable, str(HERE / "uv.py"), "pip", "compile", *what, *OPTIONS]
         command += ["--output-file", f"requirements/{name}"]
@@ -92,9 +89,9 @@ def write(*, upgrade: bool) -> None:
             command += ["--constraint", "requirements/dev.txt"]
         if upgrade and name in ("dev.txt", "tools.txt"):
             command += ["--upgrade"]
-        subprocess.run(command, check=True, cwd=HERE.parent)  # noqa: S603 - fixed arguments
+        subprocess.run(command, check=True, cwd=HERE.parent)
         path = HERE / name
-        path.write_text(f"{stamp}\n{path.read_text('utf-8')}", "utf-8")
+        path.write_text(f"{STAMP}{digest(pyproject, name)}\n{path.read_text('utf-8')}", "utf-8")
 
 
 def check() -> int:

@@ -46,14 +46,14 @@ def handed_over(options: Mapping[str, str], environment: Mapping[str, str]) -> d
         if words and not any(environment.get(name) for name in known):
             added[variable] = ("," if variable in COMMA_SEPARATED else " ").join(words)
     if "UV_INDEX" in added:
-        # uv stops at the first index that knows a name, pip asks all. Every file is pinned by hash, so asking all is safe.
+        # uv stops at the first index that knows a name, pip asks all; with files pinned by hash asking all is safe.
         added["UV_INDEX_STRATEGY"] = environment.get("UV_INDEX_STRATEGY", "unsafe-best-match")
     return added
 
 
 def main() -> None:
     """Become uv."""
-    listing = subprocess.run(  # noqa: S603 - our own interpreter, fixed arguments
+    listing = subprocess.run(
         [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"],
         check=True,
         capture_output=True,
