@@ -25,10 +25,10 @@ demo: setup  ## a simulated tenant, the last week replayed: incidents, messages,
 	$(BIN)/mintwatch demo
 
 test: format-check lint types imports locked  ## everything CI asks for
-	$(PY) -m pytest --numprocesses=auto
+	$(PY) -m pytest --numprocesses=logical
 
 check: format-check lint types imports locked  ## as test, without what is slow; for every commit
-	$(PY) -m pytest --numprocesses=auto -m "not slow"
+	$(PY) -m pytest --numprocesses=logical -m "not slow"
 
 format: setup  ## rewrite the code in its one format
 	$(BIN)/ruff format $(CODE)
@@ -77,14 +77,17 @@ $(TOOLS)/.ready: requirements/tools.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11; install a newer one (apt-get install python3 python3-venv on Debian 12 or later) and say: make PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(NEEDS_VENV)" >&2; exit 1; }
 	@{ $(PY) -c '' 2>/dev/null || $(PYTHON) -m venv --clear --without-pip $(VENV); } && $(PYTHON) -m venv --clear $(TOOLS) || { rm -rf $(VENV); echo "$(NEEDS_VENV)" >&2; exit 1; }
-	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/tools.txt
+	@echo "set-up: uv into $(TOOLS)"
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/tools.txt
 	@touch $@
 
 $(VENV)/.synced: requirements/dev.txt $(TOOLS)/.ready
-	$(UV) pip sync --quiet --python $(PY) --require-hashes --only-binary :all: requirements/dev.txt
+	@echo "set-up: $$(grep -c == $<) packages into $(VENV), usually ten seconds the first time"
+	@$(UV) pip sync --quiet --python $(PY) --require-hashes --only-binary :all: requirements/dev.txt
 	@rm -f $(VENV)/.ready
 	@touch $@
 
 $(VENV)/.ready: pyproject.toml monitor/__init__.py $(VENV)/.synced
-	$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
+	@echo "set-up: mintwatch itself, editable"
+	@$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
 	@touch $@
