@@ -147,6 +147,11 @@ class Finding:
         return digest(self.rule, *(f"{column}={value}" for column, value in self.group))
 
     @property
+    def key(self) -> str:
+        """Hash that names this very judgement: rule, group, term, bucket and the moment it could first be told."""
+        return digest(self.fingerprint, self.term, self.bucket.isoformat(), self.time.isoformat())
+
+    @property
     def evidence(self) -> tuple[str, str]:
         """(stream, measure family): findings that share it show the same tokens, and count once."""
         return self.stream, self.family

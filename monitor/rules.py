@@ -135,7 +135,7 @@ class Rule(BaseModel):
     @property
     def predicate(self) -> str:
         """The KQL over FACTS that picks the rule's facts."""
-        return f'stream == "{self.stream}" and ({self.where.strip()})'
+        return f'stream == "{self.stream}" and (\n{self.where.strip()}\n)'
 
     @property
     def family(self) -> str:

@@ -1,0 +1,179 @@
+"""Aggregate: facts into what a rule counts (ACTIVITY), what it remembers (SPANS) and which days were judged.
+
+The engine counts; nothing here loops over identities. Every query reads facts as `facts(window, as_of)`: only those
+with `seen_at < as_of`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from monitor.clock import BIN, iso
+from monitor.frames import ACTIVITY, SPANS, conform, empty
+from monitor.model import Window
+from monitor.ports import Engine, Tables
+from monitor.rules import Rule
+
+JOINED = "\x1f"
+"""Between the values of several `new` columns in a SPANS key."""
+
+
+def facts(window: Window, as_of: datetime) -> str:
+    """KQL for `facts(window, as_of)`: what happened in the window and was seen by then."""
+    return (
+        f"facts\n| where at >= datetime({iso(window.start)}) and at < datetime({iso(window.end)})"
+        f" and seen_at < datetime({iso(as_of)})"
+    )
+
+
+def activity(engine: Engine, tables: Tables, rule: Rule, window: Window, as_of: datetime) -> pd.DataFrame:
+    """ACTIVITY of the groups that reach the least the rule's detector can speak of in some bucket of the window.
+
+    All of a group's buckets are there, so that its history is whole; groups that never reach it are not fetched.
+    """
+    busy = _busy(engine, tables, rule, window, as_of)
+    if not busy.num_rows:
+        return empty(ACTIVITY, rule.by)
+    by = ", ".join(rule.by)
+    width = BIN if rule.sliding else rule.bucket
+    head = f"{facts(window, as_of)} and {rule.predicate}\n| join kind=leftsemi busy on {by}\n"
+    if rule.measure.name == "events":
+        query = head + _summary("value = sum(events)", by, width, "seen_at")
+    else:
+        query = head + _summary("seen_at = min(seen_at)", by, width, f"term = {rule.measure.column}")
+        if not rule.sliding:
+            query += (
+                "| summarize value = count(), first_at = min(first_at), last_at = max(last_at)"
+                f" by {by}, bucket, seen_at"
+            )
+    frame = _pandas(engine.run(query, {**tables, "busy": busy}))
+    if rule.sliding:
+        frame = _slide(frame, rule)
+    return conform(_cumulate(frame, rule.by), ACTIVITY, rule.by)
+
+
+def _summary(measure: str, by: str, width: timedelta, also: str) -> str:
+    return (
+        f"| summarize {measure}, first_at = min(first_at), last_at = max(last_at)"
+        f" by {by}, bucket = bin(at, {_span(width)}), {also}\n"
+    )
+
+
+def _busy(engine: Engine, tables: Tables, rule: Rule, window: Window, as_of: datetime) -> pa.Table:
+    """The groups in which some bucket reaches the detector's `least`; for sliding buckets, some two neighbours."""
+    by = ", ".join(rule.by)
+    measure = "sum(events)" if rule.measure.name == "events" else f"dcount({rule.measure.column})"
+    filled = " and ".join(f"isnotempty({column})" for column in rule.by)
+    least = rule.judge.least / 2 if rule.sliding else rule.judge.least
+    query = (
+        f"{facts(window, as_of)} and {rule.predicate} and {filled}\n"
+        f"| summarize value = {measure} by {by}, bucket = bin(at, {_span(rule.bucket)})\n"
+        f"| where value >= {least}\n| distinct {by}"
+    )
+    return engine.run(query, tables)
+
+
+def _slide(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    """5-minute rows copied into each of the overlapping buckets that hold them; distinct values counted once in each."""
+    starts = np.arange(rule.bucket // BIN)
+    times = np.repeat(np.arange(len(frame)), starts.size)
+    spread = frame.iloc[times].reset_index(drop=True)
+    back = pd.to_timedelta(np.tile(starts, len(frame)) * BIN.total_seconds(), unit="s").as_unit("us")
+    spread["bucket"] = spread["bucket"] - back
+    keys = [*rule.by, "bucket"]
+    if rule.measure.name == "distinct":
+        spread = spread.groupby([*keys, "term"], sort=False, as_index=False).agg(
+            seen_at=("seen_at", "min"), first_at=("first_at", "min"), last_at=("last_at", "max")
+        )
+        spread["value"] = 1.0
+    return spread.groupby([*keys, "seen_at"], sort=False, as_index=False).agg(
+        value=("value", "sum"), first_at=("first_at", "min"), last_at=("last_at", "max")
+    )
+
+
+def _cumulate(frame: pd.DataFrame, by: tuple[str, ...]) -> pd.DataFrame:
+    """Counts per arrival bin made cumulative, so that each row says what was known of its bucket by then."""
+    keys = [*by, "bucket"]
+    frame = frame.sort_values([*keys, "seen_at"], ignore_index=True)
+    groups = frame.groupby(keys, sort=False)
+    return frame.assign(
+        value=groups["value"].cumsum(),
+        first_at=groups["first_at"].cummin(),
+        last_at=groups["last_at"].cummax(),
+        of=np.nan,
+        term="",
+    )
+
+
+def spans(
+    engine: Engine, tables: Tables, rule: Rule, window: Window, as_of: datetime, predicate: str = ""
+) -> pd.DataFrame:
+    """SPANS of the rule's predicate (or of another one): each UTC day of each key of each group.
+
+    Where a day's events arrived on several UTC days, each of these has a row of its own, so that what was known at a
+    midnight can be told; `first_at` is that of the first to arrive, `last_at` and `events` are of all of them.
+    """
+    by = ", ".join(rule.by)
+    filled = " and ".join(f"isnotempty({column})" for column in (*rule.by, *rule.new))
+    where = f'stream == "{rule.stream}" and (\n{predicate}\n)' if predicate else f"{rule.predicate} and {filled}"
+    new = () if predicate else rule.new
+    key = f'strcat_delim("{JOINED}", {", ".join(new)})' if len(new) > 1 else f"strcat({new[0]})" if new else '""'
+    query = (
+        f"{facts(window, as_of)} and {where}\n"
+        f"| summarize first_at = min(first_at), last_at = max(last_at), events = sum(events)"
+        f" by {by}, key = {key}, day = bin(at, 1d), seen_on = bin(seen_at, 1d), seen_at\n"
+        f"| summarize arg_min(seen_at, first_at), last_at = max(last_at), events = sum(events)"
+        f" by {by}, key, day, seen_on"
+    )
+    return conform(_pandas(engine.run(query, tables)), SPANS, rule.by)
+
+
+def days(engine: Engine, tables: Tables, rule: Rule, window: Window, as_of: datetime) -> pd.DataFrame:
+    """The judged days of a counting rule: the UTC days on which a group did anything at all in the rule's stream.
+
+    Columns: the rule's `by`, `day`, `seen_at` (of the first fact of that day).
+    """
+    by = ", ".join(rule.by)
+    filled = " and ".join(f"isnotempty({column})" for column in rule.by)
+    query = (
+        f'{facts(window, as_of)} and stream == "{rule.stream}" and {filled}\n'
+        f"| summarize seen_at = min(seen_at) by {by}, day = bin(at, 1d)"
+    )
+    frame = _pandas(engine.run(query, tables))
+    return frame[[*rule.by, "day", "seen_at"]]
+
+
+def home(engine: Engine, tables: Tables, rule: Rule, window: Window, as_of: datetime) -> pd.DataFrame:
+    """Which sources feed each group, the busiest first: the rule's `by`, `source`, `events`."""
+    by = ", ".join(rule.by)
+    query = f"{facts(window, as_of)} and {rule.predicate}\n| summarize events = sum(events) by {by}, source"
+    frame = _pandas(engine.run(query, tables))
+    return frame.sort_values([*rule.by, "events", "source"], ascending=[True] * len(rule.by) + [False, True])
+
+
+def bins(engine: Engine, tables: Tables) -> pd.DataFrame:
+    """For each source and 5-minute bin of `at` that held a fact, when it was first seen: `source`, `at`, `seen_at`."""
+    return _pandas(engine.run("facts\n| summarize seen_at = min(seen_at) by source, at", tables))
+
+
+def members(engine: Engine, tables: Tables, rule: Rule, group: dict[str, str], window: Window, as_of: datetime) -> list[str]:
+    """Identities behind one group that is no identity, busiest first, at most 50."""
+    wanted = pa.table({column: [value] for column, value in group.items()})
+    query = (
+        f"{facts(window, as_of)} and {rule.predicate} and isnotempty(identity)\n"
+        f"| join kind=leftsemi wanted on {', '.join(group)}\n"
+        "| summarize events = sum(events) by identity\n| top 50 by events desc, identity asc"
+    )
+    return list(_pandas(engine.run(query, {**tables, "wanted": wanted}))["identity"])
+
+
+def _span(length: timedelta) -> str:
+    return f"{int(length.total_seconds())}s"
+
+
+def _pandas(table: pa.Table) -> pd.DataFrame:
+    return table.to_pandas()

@@ -1,0 +1,119 @@
+"""Looked, heard, settled: how far each source can be trusted, computed from facts alone.
+
+A table that is hours late still answers its queries, with nothing. So silence counts as zero only where a source is
+known to have been listening: the same arithmetic serves the daemon and a replay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from monitor.clock import BIN, DAY, midnight
+from monitor.model import Window
+
+HOUR = timedelta(hours=1)
+DENSE = 0.95
+Times = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """One source: the 5-minute bins of `at` it ever filled, ascending, and when each was first heard of.
+
+    `overlap` and `settle` are the source's; `heard` the running newest `at` in order of `seen`.
+    """
+
+    name: str
+    settle: timedelta
+    overlap: timedelta
+    at: Times
+    seen_at: Times
+    order: npt.NDArray[np.int64]
+    newest: Times
+
+    @classmethod
+    def of(cls, name: str, settle: timedelta, overlap: timedelta, bins: pd.DataFrame) -> Hearing:
+        """From rows (`at`, `seen_at` of the first fact in it) of that source."""
+        at = naive(bins["at"])
+        seen_at = naive(bins["seen_at"])
+        rank = np.argsort(at, kind="stable")
+        at, seen_at = at[rank], seen_at[rank]
+        order = np.argsort(seen_at, kind="stable")
+        newest = np.maximum.accumulate(at[order].view("i8")).view(at.dtype) if at.size else at
+        return cls(name, settle, overlap, at, seen_at, order, newest)
+
+    def heard(self, t: datetime) -> datetime | None:
+        """The newest `at` among facts seen before `t`; None if there is none."""
+        upto = int(np.searchsorted(self.seen_at[self.order], stamp(t), side="left"))
+        return aware(self.newest[upto - 1]) if upto else None
+
+    def dense(self, t: datetime) -> bool:
+        """Whether at least 95 % of the hours of the 7 days before 00:00 UTC of `t` (or of the hours so far, if fewer)
+        held a row, as far as was seen by then."""
+        end = midnight(t)
+        seen = self.at[(self.seen_at < stamp(end)) & (self.at >= stamp(end - 7 * DAY)) & (self.at < stamp(end))]
+        if not seen.size:
+            return False
+        first = max(aware(self.at[self.seen_at < stamp(end)].min()), end - 7 * DAY)
+        hours = np.unique(seen.astype("datetime64[h]")).size
+        return bool(hours >= DENSE * np.ceil((end - first) / HOUR))
+
+    def reach(self, t: datetime, watermark: datetime) -> datetime:
+        """How far the source can be judged at `t`: never past the watermark less the overlap, nor, if it is dense,
+        past what was heard plus settle."""
+        reach = min(t, watermark - self.overlap)
+        heard = self.heard(t) if self.dense(t) else None
+        return min(reach, heard + BIN + self.settle) if heard else reach
+
+    def late(self, t: datetime, watermark: datetime) -> bool:
+        """Whether `t` is more than three settles past the reach."""
+        return t - self.reach(t, watermark) > 3 * self.settle
+
+    def covered(self, as_of: datetime) -> tuple[Window, ...]:
+        """From the first row on, less (for a dense source) empty stretches of more than three settles; as seen before
+        `as_of`."""
+        at = self.at[self.seen_at < stamp(as_of)]
+        if not at.size:
+            return ()
+        if not self.dense(as_of):
+            return (Window(aware(at[0]), max(as_of, aware(at[-1]) + BIN)),)
+        steps = np.diff(at) > np.timedelta64(3 * self.settle + BIN)
+        starts = at[np.r_[True, steps]]
+        ends = at[np.r_[steps, True]]
+        return tuple(Window(aware(a), aware(b) + BIN) for a, b in zip(starts, ends, strict=True))
+
+    def mask(self, buckets: Times, width: timedelta, as_of: datetime) -> npt.NDArray[np.bool_]:
+        """Which buckets (by their starts) lie inside a covered interval as seen before `as_of`."""
+        windows = self.covered(as_of)
+        if not windows:
+            return np.zeros(buckets.size, dtype=bool)
+        starts = np.array([stamp(floor_to(one.start, width)) for one in windows])
+        ends = np.array([stamp(one.end) for one in windows])
+        slot = np.searchsorted(starts, buckets, side="right") - 1
+        room = np.timedelta64(self.settle)
+        return (slot >= 0) & (buckets + np.timedelta64(width) <= ends[np.maximum(slot, 0)] + room)
+
+
+def floor_to(at: datetime, width: timedelta) -> datetime:
+    """The start of the bucket of that width that holds `at`."""
+    return at - (at - midnight(at)) % width
+
+
+def naive(column: pd.Series) -> Times:
+    """A column of aware times as numpy datetime64[us] in UTC, which numpy cannot mark as such."""
+    return np.asarray(column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="datetime64[us]"))
+
+
+def stamp(at: datetime) -> np.datetime64:
+    """An aware time as numpy datetime64[us] in UTC."""
+    return np.datetime64(pd.Timestamp(at).tz_convert("UTC").tz_localize(None).to_datetime64(), "us")
+
+
+def aware(at: np.datetime64) -> datetime:
+    """Back from numpy to an aware UTC time."""
+    return pd.Timestamp(at).tz_localize("UTC").to_pydatetime()

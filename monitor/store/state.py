@@ -1,0 +1,295 @@
+"""The store: facts as immutable Parquet files, everything else in control.db, one writer."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+import pyarrow.parquet as pq
+
+from monitor.errors import StateError
+from monitor.frames import conform_facts
+from monitor.model import Decision, Finding, Incident, Name, Notice, State, Window
+from monitor.ports import Counts, Fetched
+from monitor.store import bodies
+from monitor.store.control import connect, lock
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A fact file on disk that is not live yet."""
+
+    path: Path
+    window: Window
+    rows: int
+    counts: Counts
+    names: tuple[Name, ...]
+
+
+class Store:
+    """Facts and control of one state directory; in a temporary directory that goes away if `directory` is None.
+
+    Parameters
+    ----------
+    directory
+        Made if it does not exist.
+    write
+        False opens an existing state for reading, also while another process writes.
+
+    Raises
+    ------
+    StateError
+        If another process writes there, or the state cannot be used.
+    """
+
+    def __init__(self, directory: Path | None = None, *, write: bool = True) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="mintwatch-") if directory is None else None
+        self.directory = Path(self._temporary.name) if self._temporary else Path(directory or "")
+        self._facts = self.directory / "facts"
+        if write:
+            self._facts.mkdir(parents=True, exist_ok=True)
+        elif not (self.directory / "control.db").is_file():
+            raise StateError(f"{self.directory}: expected a state directory (control.db), found none")
+        self._lock = lock(self.directory) if write else None
+        self._control = connect(None if self._temporary else self.directory / "control.db")
+        if write:
+            self.sweep()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database and the lock."""
+        self._control.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+        if self._temporary:
+            self._temporary.cleanup()
+
+    # Facts
+
+    def write(self, source: str, window: Window, fetched: Fetched) -> Written:
+        """Put one window's facts on disk, fsynced, without making them live."""
+        facts = conform_facts(fetched.facts)
+        path = self._facts / f"{source}.{window.start:%Y%m%dT%H%M}.{uuid4().hex[:12]}.parquet"
+        aside = path.with_suffix(".tmp")
+        pq.write_table(facts, aside, compression="zstd", row_group_size=128_000)
+        _sync(aside)
+        aside.rename(path)
+        _sync(self._facts)
+        return Written(path, window, facts.num_rows, fetched.counts, fetched.names)
+
+    def switch(self, source: str, written: Sequence[Written], watermark: datetime) -> None:
+        """Make these files live in place of every older one whose window they cover, and move the watermark: one
+        transaction, all of it or nothing.
+
+        Raises
+        ------
+        StateError
+            If a live window would be replaced in part: a window is replaced whole.
+        """
+        with self._transaction() as control:
+            old = [path for one in written for path in self._covered(control, source, one.window)]
+            control.executemany("delete from live_files where path = ?", [(path,) for path in old])
+            control.executemany(
+                "insert into live_files values (?, ?, ?, ?, ?, ?)",
+                [
+                    (one.path.name, source, stamp(one.window.start), stamp(one.window.end), one.rows, _text(one.counts))
+                    for one in written
+                ],
+            )
+            _remember(control, (name for one in written for name in one.names))
+            control.execute("insert or replace into watermarks values (?, ?)", (source, stamp(watermark)))
+        for path in old:
+            (self._facts / path).unlink(missing_ok=True)
+
+    def _covered(self, control: sqlite3.Connection, source: str, window: Window) -> list[str]:
+        rows = control.execute(
+            "select path, start_at, end_at from live_files where source = ? and start_at < ? and end_at > ?",
+            (source, stamp(window.end), stamp(window.start)),
+        ).fetchall()
+        for path, start, end in rows:
+            if _time(start) < window.start or _time(end) > window.end:
+                raise StateError(f"{path}: window {start} .. {end} would be replaced only in part")
+        return [path for path, _, _ in rows]
+
+    def live(self) -> list[Path]:
+        """The fact files that count, of every source. Never a glob: a file on disk may not be live yet, or any more."""
+        return [self._facts / path for (path,) in self._control.execute("select path from live_files order by path")]
+
+    def windows(self, source: str) -> list[Window]:
+        """The windows of that source's live files, oldest first."""
+        rows = self._control.execute(
+            "select start_at, end_at from live_files where source = ? order by start_at", (source,)
+        )
+        return [Window(_time(start), _time(end)) for start, end in rows]
+
+    def counts(self) -> dict[str, Counts]:
+        """What became of the rows of each source's live windows."""
+        total: dict[str, Counts] = {}
+        for source, counts in self._control.execute("select source, counts from live_files order by source"):
+            total[source] = total.get(source, Counts()) + Counts(**json.loads(counts))
+        return total
+
+    def watermark(self, source: str) -> datetime | None:
+        """How far this source was collected, in arrival time; None before the first time."""
+        row = self._control.execute("select at from watermarks where source = ?", (source,)).fetchone()
+        return _time(row[0]) if row else None
+
+    def names(self) -> dict[str, Name]:
+        """The newest display name of every identity."""
+        rows = self._control.execute("select identity, name, kind, app_id, first_at, last_at from names")
+        return {row[0]: Name(row[0], row[1], row[2], row[3], _time(row[4]), _time(row[5])) for row in rows}
+
+    def sweep(self) -> list[Path]:
+        """Delete fact files that are not live: left by a crash between writing and switching."""
+        live = set(self.live())
+        orphans = [path for path in self._facts.iterdir() if path not in live]
+        for path in orphans:
+            path.unlink()
+        return orphans
+
+    # Judgements
+
+    def conclude(
+        self,
+        judged: Mapping[tuple[str, str], datetime],
+        findings: Iterable[tuple[Finding, str, Decision]],
+        incidents: Iterable[Incident],
+        decisions: Iterable[Decision],
+    ) -> None:
+        """Keep what a tick concluded: judged_until, findings (with their incident and its decision), incidents and
+        decisions, in one transaction."""
+        with self._transaction() as control:
+            control.executemany(
+                "insert or replace into judged values (?, ?, ?)",
+                [(rule, source, stamp(until)) for (rule, source), until in judged.items()],
+            )
+            control.executemany(
+                "insert or ignore into findings values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        finding.key,
+                        finding.rule,
+                        finding.subject,
+                        stamp(finding.bucket),
+                        stamp(finding.time),
+                        incident,
+                        decision.reason,
+                        decision.told,
+                        bodies.dump(finding),
+                    )
+                    for finding, incident, decision in findings
+                ],
+            )
+            control.executemany(
+                "insert or replace into incidents values (?, ?, ?, ?)",
+                [(one.id, one.subject, one.state, bodies.dump(one)) for one in incidents],
+            )
+            control.executemany(
+                "insert into decisions (incident, notifier, at, reason) values (?, ?, ?, ?)",
+                [(one.incident, one.notifier, stamp(one.at), one.reason) for one in decisions],
+            )
+
+    def judged(self) -> dict[tuple[str, str], datetime]:
+        """How far each (rule, source) was judged."""
+        rows = self._control.execute("select rule, source, until_at from judged")
+        return {(rule, source): _time(until) for rule, source, until in rows}
+
+    def known(self, since: datetime) -> set[str]:
+        """Keys of the findings kept so far whose bucket starts at or after `since`."""
+        return {key for (key,) in self._control.execute("select key from findings where bucket >= ?", (stamp(since),))}
+
+    def findings(self, incident: str | None = None) -> list[tuple[Finding, str, str]]:
+        """(finding, incident, reason) in order of time; of one incident, if given."""
+        rows = self._control.execute(
+            "select body, incident, reason from findings where ? is null or incident = ? order by time, key",
+            (incident, incident),
+        )
+        return [(bodies.load(Finding, body), one, reason) for body, one, reason in rows]
+
+    def incidents(self, state: State | None = None) -> list[Incident]:
+        """Incidents, oldest first; only those in that state, if given."""
+        rows = self._control.execute(
+            "select body from incidents where ? is null or state = ? order by rowid", (state, state)
+        )
+        return [bodies.load(Incident, body) for (body,) in rows]
+
+    def decisions(self, incident: str) -> list[Decision]:
+        """Every decision about one incident, in order."""
+        rows = self._control.execute(
+            "select incident, notifier, at, reason from decisions where incident = ? order by seq", (incident,)
+        )
+        return [bodies.decision(*row) for row in rows]
+
+    def note(self, notice: Notice) -> None:
+        """Keep the proof that a notifier took a message; written after the send."""
+        with self._transaction() as control:
+            control.execute(
+                "insert into notices values (?, ?, ?, ?)",
+                (notice.incident, notice.notifier, stamp(notice.at), notice.ref),
+            )
+
+    def notices(self, incident: str) -> list[Notice]:
+        """Every notice about one incident, in order."""
+        rows = self._control.execute(
+            "select incident, notifier, at, ref from notices where incident = ? order by rowid", (incident,)
+        )
+        return [Notice(one, notifier, _time(at), ref) for one, notifier, at, ref in rows]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._control.execute("begin immediate")
+        try:
+            yield self._control
+        except BaseException:
+            self._control.execute("rollback")
+            raise
+        self._control.execute("commit")
+
+
+def _remember(control: sqlite3.Connection, names: Iterable[Name]) -> None:
+    """The newest name wins; first and last seen only widen."""
+    control.executemany(
+        """insert into names values (?, ?, ?, ?, ?, ?) on conflict (identity) do update set
+           name = iif(excluded.last_at >= last_at and excluded.name <> '', excluded.name, name),
+           kind = iif(excluded.last_at >= last_at and excluded.kind <> '', excluded.kind, kind),
+           app_id = iif(excluded.last_at >= last_at and excluded.app_id <> '', excluded.app_id, app_id),
+           first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)""",
+        [(one.identity, one.name, one.kind, one.app_id, stamp(one.first_at), stamp(one.last_at)) for one in names],
+    )
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _text(counts: Counts) -> str:
+    return json.dumps(asdict(counts))
+
+
+def stamp(at: datetime) -> str:
+    """Fixed-width UTC text: it sorts as the times do."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
