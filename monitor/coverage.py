@@ -19,6 +19,7 @@ from monitor.model import Window
 HOUR = timedelta(hours=1)
 DENSE = 0.95
 Times = npt.NDArray[np.datetime64]
+NEVER = np.datetime64("NaT", "us")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +50,38 @@ class Hearing:
 
     def heard(self, t: datetime) -> datetime | None:
         """The newest `at` among facts seen before `t`; None if there is none."""
-        upto = int(np.searchsorted(self.seen_at[self.order], stamp(t), side="left"))
-        return aware(self.newest[upto - 1]) if upto else None
+        newest = self._heard(np.array([stamp(t)]))[0]
+        return None if np.isnat(newest) else aware(newest)
+
+    def _heard(self, times: Times) -> Times:
+        upto = np.searchsorted(self.seen_at[self.order], times, side="left")
+        return np.where(upto > 0, self.newest[np.maximum(upto, 1) - 1] if self.at.size else NEVER, NEVER)
 
     def dense(self, t: datetime) -> bool:
         """Whether at least 95 % of the hours of the 7 days before 00:00 UTC of `t` (or of the hours so far, if fewer)
         held a row, as far as was seen by then."""
         end = midnight(t)
-        seen = self.at[(self.seen_at < stamp(end)) & (self.at >= stamp(end - 7 * DAY)) & (self.at < stamp(end))]
-        if not seen.size:
+        seen = self.at[self.seen_at < stamp(end)]
+        week = seen[(seen >= stamp(end - 7 * DAY)) & (seen < stamp(end))]
+        if not week.size:
             return False
-        first = max(aware(self.at[self.seen_at < stamp(end)].min()), end - 7 * DAY)
-        hours = np.unique(seen.astype("datetime64[h]")).size
+        first = max(aware(seen[0]), end - 7 * DAY)
+        hours = np.unique(week.astype("datetime64[h]")).size
         return bool(hours >= DENSE * np.ceil((end - first) / HOUR))
 
     def reach(self, t: datetime, watermark: datetime) -> datetime:
         """How far the source can be judged at `t`: never past the watermark less the overlap, nor, if it is dense,
         past what was heard plus settle."""
-        reach = min(t, watermark - self.overlap)
-        heard = self.heard(t) if self.dense(t) else None
-        return min(reach, heard + BIN + self.settle) if heard else reach
+        return aware(self.reaches(np.array([stamp(t)]), np.array([stamp(watermark)]))[0])
+
+    def reaches(self, times: Times, watermarks: Times) -> Times:
+        """`reach` at many times, each with its watermark."""
+        reach = np.minimum(times, watermarks - np.timedelta64(self.overlap))
+        days, of = np.unique(times.astype("datetime64[D]"), return_inverse=True)
+        dense = np.array([self.dense(aware(day.astype("datetime64[us]"))) for day in days])[of]
+        heard = self._heard(times)
+        limit = heard + np.timedelta64(BIN + self.settle)
+        return np.where(dense & ~np.isnat(heard), np.minimum(reach, limit), reach)
 
     def late(self, t: datetime, watermark: datetime) -> bool:
         """Whether `t` is more than three settles past the reach."""

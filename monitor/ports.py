@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, TypeAlias
@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, Protocol, TypeAlias
 import pandas as pd
 import pyarrow as pa
 
+from monitor.coverage import Hearing
 from monitor.model import Message, Name, Window
 
 Tables: TypeAlias = "Mapping[str, pa.Table | Sequence[Path]]"
@@ -106,37 +107,24 @@ class LogSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Covered:
-    """Where a source was looked at, and had spoken: sorted, disjoint, half-open windows."""
-
-    windows: tuple[Window, ...]
-
-    def holds(self, window: Window) -> bool:
-        """Whether all of `window` is covered."""
-        return any(piece.start <= window.start and window.end <= piece.end for piece in self.windows)
-
-
-@dataclass(frozen=True, slots=True)
 class Past:
     """All a detector may know: frames of rows seen before `as_of`, and what was looked at.
 
     `activity` is ACTIVITY, `spans` SPANS of the rule's predicate, `after` SPANS of its `after:` predicate, `days` the
-    judged days (by columns, `day`, `seen_at`); frames a detector does not need are empty. `covered` is per source,
-    `home` maps the group (a tuple of the by columns' values) to the source that feeds it. `since` is where the facts
-    begin.
+    judged days (by columns, `day`, `seen_at`); frames a detector does not need are empty. `hearing` tells of each
+    source what it covered, `home` (by columns, `source`, busiest first) which source feeds a group.
     """
 
     by: tuple[str, ...]
     bucket: timedelta
     settle: timedelta
-    since: datetime
     as_of: datetime
     activity: pd.DataFrame
     spans: pd.DataFrame
     after: pd.DataFrame
     days: pd.DataFrame
-    covered: Mapping[str, Covered] = field(default_factory=dict)
-    home: pd.DataFrame = field(default_factory=pd.DataFrame)
+    home: pd.DataFrame
+    hearing: Mapping[str, Hearing]
 
 
 Need: TypeAlias = Literal["activity", "spans", "days", "after"]

@@ -1,0 +1,134 @@
+"""first_seen: a value this group never had, or a group that was silent for long."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from monitor.clock import DAY
+from monitor.detectors import counting
+from monitor.frames import SCORES, conform, empty
+from monitor.model import Window
+from monitor.ports import Need, Past
+from monitor.rules import Duration
+
+
+TWO_GAPS = 2
+"""Active days that must lie before a wake-up for two earlier gaps to have been seen."""
+
+
+class FirstSeen(BaseModel):
+    """Says "this group has not shown this value for `forget`", once the group is known for `warmup`.
+
+    Without `new` columns the value is the group itself: it wakes after a silence. Memory is SPANS of the rule's own
+    predicate, so that a failed try does not make an address "seen". How rare news are for this group and for all
+    groups decides the score, as for `limit`.
+
+    Parameters
+    ----------
+    forget
+        A value not seen for this long is new again.
+    warmup
+        How long a group must be known before its news count; NaN until then.
+    active
+        On how many days a group must have been active before its news count.
+    gap_factor
+        If above 0, the silence must also be at least this many times the group's longest earlier one; cannot say until
+        two earlier gaps were seen.
+
+    Examples
+    --------
+    >>> FirstSeen(forget="14d", gap_factor=5).forget.days
+    14
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    needs: ClassVar[frozenset[Need]] = frozenset({"spans"})
+    wants: ClassVar[tuple[str, ...]] = ()
+    least: ClassVar[float] = 1.0
+
+    forget: Duration = Field(default=timedelta(days=30), ge=timedelta(days=3))
+    warmup: Duration = timedelta(days=7)
+    active: int = Field(default=3, ge=1)
+    gap_factor: float = Field(default=0.0, ge=0.0)
+
+    def score(self, past: Past, window: Window) -> pd.DataFrame:
+        """SCORES of every (group, value) new on a day of the window, in the bucket of its first event."""
+        if past.spans.empty:
+            return empty(SCORES, past.by)
+        spans = past.spans.sort_values(["seen_at", "first_at", "key"], ignore_index=True)
+        (groups,) = counting.numbers(past.by, spans)
+        news = self._news(spans.assign(group=groups, bucket=spans["first_at"].dt.floor(past.bucket)))
+        inside = (news["first_at"] >= window.start) & (news["first_at"] < window.end)
+        parts = [self._day(news, spans, groups, day) for day in sorted(news.loc[inside, "day"].unique())]
+        return conform(pd.concat(parts), SCORES, past.by) if parts else empty(SCORES, past.by)
+
+    def _news(self, spans: pd.DataFrame) -> pd.DataFrame:
+        """The days on which a key came after a silence of `forget`, or for the first time, in a group that may be
+        judged; `quiet` is the silence.
+
+        Everything runs in order of arrival, so that a row that comes late changes nothing said before it came.
+        """
+        days = spans.drop_duplicates(["group", "key", "day"])
+        days = days.assign(quiet=_silences(days, ["group", "key"]))
+        own = days.drop_duplicates(["group", "day"])
+        mine = own.groupby("group")
+        own = own.assign(rank=mine.cumcount(), known=own["first_at"] - mine["first_at"].cummin())
+        own = own.assign(gap=_silences(own, ["group"]).fillna(pd.Timedelta(0)))
+        own = own.assign(longest=own.groupby("group")["gap"].transform(lambda gaps: gaps.cummax().shift()))
+        days = days.merge(own[["group", "day", "rank", "known", "longest"]], on=["group", "day"], how="left")
+        judged = (days["known"] >= self.warmup) & (days["rank"] >= self.active)
+        new = days["quiet"].isna() | (days["quiet"] >= self.forget)
+        if self.gap_factor:
+            judged &= days["rank"] > TWO_GAPS
+            new = (days["quiet"] >= self.forget) & (days["quiet"] >= days["longest"] * self.gap_factor)
+        return days[new & judged]
+
+    def _day(
+        self, news: pd.DataFrame, spans: pd.DataFrame, groups: counting.Ints, day: pd.Timestamp
+    ) -> pd.DataFrame:
+        today = news[news["day"] == day]
+        before = news[(news["day"] < day) & (news["seen_at"] < day)].drop_duplicates(["group", "day"])
+        old = ((spans["day"] < day) & (spans["seen_at"] < day)).to_numpy()
+        judged = pd.DataFrame({"group": groups[old], "day": spans.loc[old, "day"]}).drop_duplicates()
+        said = counting.count(
+            today["group"].to_numpy(),
+            np.ones(len(today)),
+            before["group"].to_numpy(dtype=np.int64),
+            np.ones(len(before)),
+            judged["group"].to_numpy(dtype=np.int64),
+        )
+        return today.assign(
+            term=today["key"],
+            observed=1.0,
+            expected=said.said / np.maximum(said.judged, 1),
+            low=0.0,
+            high=0.0,
+            log_p=np.nan,
+            said=said.said.astype(float),
+            judged=said.judged.astype(float),
+            said_all=said.said_all.astype(float),
+            judged_all=float(said.judged_all),
+            surprise=np.nan,
+            because=[
+                self._because(key, quiet, mine, days, every, said.judged_all)
+                for key, quiet, mine, days, every in zip(
+                    today["key"], today["quiet"], said.said, said.judged, said.said_all, strict=True
+                )
+            ],
+        )
+
+    def _because(self, key: str, quiet: pd.Timedelta, mine: int, days: int, every: int, judged: int) -> str:
+        what = f"{key.replace(chr(31), ' ')}: " if key else ""
+        since = "never seen before" if pd.isna(quiet) else f"silent for {quiet / DAY:.0f} d before"
+        return f"{what}{since}; new on {mine} of its {days} days and {every:,} of {judged:,} over all"
+
+
+def _silences(frame: pd.DataFrame, keys: list[str]) -> pd.Series:
+    """Time since the newest event of the same keys that had arrived on an earlier row; NaT for their first."""
+    newest = frame.groupby(keys)["last_at"].cummax()
+    return frame["first_at"] - newest.groupby([frame[key] for key in keys]).shift()

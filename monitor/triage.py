@@ -1,0 +1,155 @@
+"""Triage: findings into incidents, and one reason per decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from monitor.model import Decision, Finding, Incident, Reason, State, digest
+from monitor.rules import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How findings become messages.
+
+    quiet: how far past an incident's last bucket its rules must have been judged before it resolves. reopen: how long
+    after its last bucket a resolved incident takes up new findings. worse: by how much surprise must grow to tell
+    again. storm: how many incidents one tick may open aloud; the rest are one digest.
+    """
+
+    quiet: timedelta = timedelta(hours=2)
+    reopen: timedelta = timedelta(hours=24)
+    worse: float = 3.0
+    storm: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Triaged:
+    """What triage concluded: incidents that changed, decisions, and the incident of each finding's key."""
+
+    incidents: tuple[Incident, ...]
+    decisions: tuple[Decision, ...]
+    belongs: Mapping[str, str]
+
+
+def triage(
+    findings: Sequence[Finding],
+    incidents: Sequence[Incident],
+    rules: Mapping[str, Rule],
+    judged_until: Mapping[str, datetime],
+    policy: Policy,
+    notifier: str,
+    now: datetime,
+) -> Triaged:
+    """Fold new findings into the incidents of their subjects, decide what to tell, and resolve what stayed quiet.
+
+    Parameters
+    ----------
+    findings
+        New ones, in order of time.
+    incidents
+        Those open, and those resolved lately enough to re-open.
+    judged_until
+        Per rule, how far all of its sources have been judged: an outage resolves nothing.
+    now
+        Paces messages; decides nothing about the world.
+    """
+    known = {one.subject: one for one in sorted(incidents, key=lambda one: one.last_at)}
+    touched: dict[str, tuple[Incident | None, Incident]] = {}
+    belongs = {}
+    for finding in findings:
+        old = known.get(finding.subject)
+        if old and old.state is State.RESOLVED and finding.bucket - old.last_at > policy.reopen:
+            old = None
+        new = _add(old, finding, now) if old else _open(finding, now)
+        before = touched[finding.subject][0] if finding.subject in touched else old
+        touched[finding.subject] = before, new
+        known[finding.subject] = new
+        belongs[finding.key] = new.id
+    experimental = {one.subject for one in findings} - {one.subject for one in findings if not one.experimental}
+    changed, decisions = _decide(touched, experimental, rules, policy, notifier, now)
+    for one in incidents:
+        if one.state is State.OPEN and one.subject not in touched and quiet(one, judged_until, policy):
+            changed.append(replace(one, state=State.RESOLVED, updated_at=now))
+            decisions.append(Decision(one.id, notifier, now, Reason.RESOLVED if one.told else Reason.UNCHANGED))
+    return Triaged(tuple(changed), tuple(decisions), belongs)
+
+
+def _open(finding: Finding, now: datetime) -> Incident:
+    return Incident(
+        id=digest("incident", finding.subject, finding.key)[:10],
+        subject=finding.subject,
+        state=State.OPEN,
+        level=finding.level,
+        surprise=finding.surprise,
+        evidence=((*finding.evidence, finding.surprise),),
+        rules=(finding.rule,),
+        findings=1,
+        first_at=finding.bucket,
+        last_at=finding.bucket_end,
+        opened_at=now,
+        updated_at=now,
+    )
+
+
+def _add(incident: Incident, finding: Finding, now: datetime) -> Incident:
+    """The incident with one more finding. Its surprise is the sum over distinct evidence (stream, measure family) of
+    the strongest: the same tokens seen by three rules count once."""
+    evidence = {(stream, family): surprise for stream, family, surprise in incident.evidence}
+    evidence[finding.evidence] = max(evidence.get(finding.evidence, 0.0), finding.surprise)
+    return replace(
+        incident,
+        state=State.OPEN,
+        level=max(incident.level, finding.level, key=lambda level: level.rank),
+        surprise=sum(evidence.values()),
+        evidence=tuple((*key, surprise) for key, surprise in sorted(evidence.items())),
+        rules=tuple(sorted({*incident.rules, finding.rule})),
+        findings=incident.findings + 1,
+        first_at=min(incident.first_at, finding.bucket),
+        last_at=max(incident.last_at, finding.bucket_end),
+        updated_at=now,
+    )
+
+
+def _decide(
+    touched: Mapping[str, tuple[Incident | None, Incident]],
+    experimental: set[str],
+    rules: Mapping[str, Rule],
+    policy: Policy,
+    notifier: str,
+    now: datetime,
+) -> tuple[list[Incident], list[Decision]]:
+    changed, decisions, opened = [], [], 0
+    worst_first = sorted(touched.values(), key=lambda pair: (-pair[1].surprise, pair[1].id))
+    for old, new in worst_first:
+        reason = Reason.EXPERIMENTAL if new.subject in experimental and not new.told else _reason(old, new, rules, policy)
+        if reason is Reason.OPENED:
+            opened += 1
+            reason = Reason.STORM if opened > policy.storm else reason
+        told = reason.told or reason is Reason.STORM
+        changed.append(replace(new, told_surprise=new.surprise, told_level=new.level) if told else new)
+        decisions.append(Decision(new.id, notifier, now, reason))
+    return changed, decisions
+
+
+def _reason(old: Incident | None, new: Incident, rules: Mapping[str, Rule], policy: Policy) -> Reason:
+    tell = min((rules[name].tell for name in new.rules if name in rules), default=3.0)
+    if new.surprise < tell:
+        return Reason.WEAK
+    if not new.told:
+        return Reason.OPENED
+    if old and old.state is State.RESOLVED:
+        return Reason.REOPENED
+    if new.surprise >= new.told_surprise + policy.worse or new.level.rank > new.told_level.rank:
+        return Reason.WORSENED
+    return Reason.UNCHANGED
+
+
+def quiet(incident: Incident, judged_until: Mapping[str, datetime], policy: Policy) -> bool:
+    """Whether every rule of the incident was judged well past its last bucket, and said no more."""
+    until = [judged_until[name] for name in incident.rules if name in judged_until]
+    return len(until) == len(incident.rules) and min(until) - incident.last_at > policy.quiet
+
+

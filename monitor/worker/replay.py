@@ -1,0 +1,105 @@
+"""Replay: the daemon's ticks over a stretch of the past, at the speed of one scan."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.clock import BIN, DAY, ceil, floor
+from monitor.coverage import Hearing, aware, stamp
+from monitor.detect import ordered
+from monitor.model import Decision, Finding, Incident, State, Window
+from monitor.triage import quiet, triage
+from monitor.worker.app import App, Report
+from monitor.worker.judging import Judged
+from monitor.worker.ticking import DEFAULT_NOTIFIER, gather, judge_all
+
+FOREVER = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
+KEPT = 400 * DAY
+
+
+def replay(app: App, since: datetime | None = None, until: datetime | None = None) -> Report:
+    """What the daemon would have concluded, had it ticked every 5 minutes from `since` to `until`.
+
+    Everything is collected once and every rule judged once, over the whole stretch; then findings are triaged in the
+    order in which ticks would have come upon them. Without bounds: from the first fact to the last arrival.
+    """
+    horizon = ceil(until, BIN) if until else None
+    sources = []
+    for place, source in enumerate(app.sources):
+        app.progress(f"reading {source.name}", place / len(app.sources))
+        sources.append(gather(app, source, horizon or FOREVER))
+    app.progress("reading", 1.0)
+    stretch = _stretch(app, since, horizon)
+    if stretch is None:
+        return Report(horizon or FOREVER, tuple(sources), (), (), ())
+    judged, rules, hearing = judge_all(app, stretch, stretch.end)
+    incidents, decisions = _triage(app, judged, hearing, stretch)
+    return Report(stretch.end, tuple(sources), tuple(rules), incidents, decisions)
+
+
+def _stretch(app: App, since: datetime | None, until: datetime | None) -> Window | None:
+    """From the first bin to just past the last arrival, within the bounds given; None without facts."""
+    query = "facts\n| summarize begin = min(at), finish = max(seen_at)"
+    tables = {"facts": app.store.live()}
+    if not tables["facts"]:
+        return None
+    row = app.engine.run(query, tables).to_pylist()[0]
+    if row["begin"] is None:
+        return None
+    settle = max(source.settle + source.overlap for source in app.sources)
+    start = max(since, row["begin"]) if since else row["begin"]
+    end = until or ceil(row["finish"] + BIN + settle, BIN)
+    return Window(floor(start, BIN), end) if start < end else None
+
+
+def _triage(
+    app: App, judged: Sequence[Judged], hearing: Mapping[str, Hearing], stretch: Window
+) -> tuple[tuple[Incident, ...], tuple[Decision, ...]]:
+    due: dict[datetime, list[Finding]] = defaultdict(list)
+    for finding in ordered([one for each in judged for one in each.findings]):
+        due[finding.judged_at].append(finding)
+    ticks, until = _judged_until(judged, hearing, stretch)
+    rules = {rule.id: rule for rule in app.rules}
+    notifier = app.notifiers[0].name if app.notifiers else DEFAULT_NOTIFIER
+    incidents: dict[str, Incident] = {}
+    open_now: set[str] = set()
+    decisions: list[Decision] = []
+    for place, tick in enumerate(ticks):
+        found = sorted(due.get(tick, []), key=lambda one: (one.time, one.key))
+        reached = {rule: aware(times[place]) for rule, times in until.items()} if found or open_now else {}
+        if not found and not any(quiet(incidents[one], reached, app.policy) for one in open_now):
+            continue
+        held = [one for one in incidents.values() if one.id in open_now or tick - one.last_at <= KEPT]
+        triaged = triage(found, held, rules, reached, app.policy, notifier, tick)
+        for one in triaged.incidents:
+            incidents[one.id] = one
+            (open_now.add if one.state is State.OPEN else open_now.discard)(one.id)
+        reasons = {one.incident: one for one in triaged.decisions}
+        app.store.conclude(
+            {},
+            [(one, triaged.belongs[one.key], reasons[triaged.belongs[one.key]]) for one in found],
+            triaged.incidents,
+            triaged.decisions,
+        )
+        decisions += triaged.decisions
+    return tuple(incidents.values()), tuple(decisions)
+
+
+def _judged_until(
+    judged: Sequence[Judged], hearing: Mapping[str, Hearing], stretch: Window
+) -> tuple[list[datetime], dict[str, npt.NDArray[np.datetime64]]]:
+    """Every tick of the stretch, and per rule how far it was judged at each."""
+    ticks = np.arange(stamp(stretch.start) + np.timedelta64(BIN), stamp(stretch.end) + np.timedelta64(BIN), BIN)
+    ticks = ticks.astype("datetime64[us]")
+    reach = {name: one.reaches(ticks, ticks) - np.timedelta64(one.settle) for name, one in hearing.items()}
+    until = {
+        one.rule.id: np.minimum.reduce([reach[name] for name in one.sources if name in reach])
+        for one in judged
+        if any(name in reach for name in one.sources)
+    }
+    return [aware(tick) for tick in ticks], until
