@@ -1,0 +1,1 @@
+"""What tests, demos and authors of plugins need: a tenant that never was, with labels."""

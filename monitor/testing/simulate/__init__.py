@@ -1,0 +1,134 @@
+"""A seeded generator of a tenant's logs: exact schemas, realistic lives, hostile weather, labelled attacks."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from monitor.errors import InputError
+from monitor.tables import SCHEMAS, TABLES
+from monitor.testing.simulate.attacks import Label, plot
+from monitor.testing.simulate.calendar import DAY, Period, micros
+from monitor.testing.simulate.deck import deal, live
+from monitor.testing.simulate.delivery import forecast
+from monitor.testing.simulate.noise import first_party
+from monitor.testing.simulate.tenant import Tenant
+from monitor.testing.simulate.world import World
+from monitor.testing.simulate.write import Format, write
+
+__all__ = ["ENDS", "Format", "Label", "Summary", "simulate"]
+
+ENDS: Final = (
+    datetime(2026, 6, 15, tzinfo=UTC),  # no clock change in the 35 days before
+    datetime(2026, 4, 13, tzinfo=UTC),  # Europe springs forward on 29 March
+    datetime(2026, 11, 16, tzinfo=UTC),  # Europe falls back on 25 October, the United States on 1 November
+)
+"""Where the period ends unless told, by seed: two worlds of three change their clocks. All are Mondays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What was written."""
+
+    rows: Mapping[str, int]
+    labels: tuple[Label, ...]
+    start: datetime
+    end: datetime
+    identities: int
+
+
+def simulate(
+    out: Path,
+    *,
+    days: int = 35,
+    identities: int = 300,
+    seed: int = 7,
+    format: Format = "parquet",  # noqa: A002
+    end: datetime | None = None,
+    attacks: bool = True,
+    rate: float = 1.0,
+    progress: Callable[[str, float], None] | None = None,
+) -> Summary:
+    """Write a tenant's logs to `out`, the labels and the truth about identities beside it.
+
+    Files are ``<Table>.parquet`` or ``<Table>.ndjson.gz``, in order of arrival; beside them ``<out>.labels.ndjson``
+    (one attack a line) and ``<out>.identities.ndjson`` (one identity a line). The same arguments give the same bytes.
+    Files are finished aside and moved in place at the end: nothing half-written stays.
+
+    Parameters
+    ----------
+    days
+        Length of the period; attacks start after 14 days, or after two fifths of a period too short for that.
+    end
+        Aware end of the period, by default one of `ENDS`.
+    rate
+        Multiplies how much load-driven identities do; timers keep their time.
+    progress
+        Called with what is being done and the share done, 0 ... 1.
+
+    Raises
+    ------
+    InputError
+        An argument is out of range, or `out` already holds other exports of these tables.
+    """
+    tell = progress or (lambda _what, _share: None)
+    until = ENDS[seed % len(ENDS)] if end is None else end
+    _check(out, days, identities, seed, until, format)
+    world = World(seed, Period(micros(until) - days * DAY, micros(until)), rate)
+    tell("people and machines", 0.0)
+    world.settle(identities, deal)
+    diaries = [live(world, persona) for persona in world.personas]
+    weather = forecast(seed, world.period)
+    tell("attacks", 0.1)
+    labels = plot(world, diaries, weather) if attacks else ()
+    tenant = Tenant.of(world, diaries, first_party(world), weather)
+    aside = out.with_name(f".{out.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        rows = {}
+        for number, table in enumerate(TABLES):
+            tell(table, 0.15 + 0.85 * number / len(TABLES))
+            rows[table] = write(aside / f"{table}.{format}", format, SCHEMAS[table], tenant.parts(table))
+        _beside(aside, "labels", [label.row() for label in labels])
+        _beside(aside, "identities", _truth(world))
+        _publish(aside, out)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    tell("done", 1.0)
+    return Summary(rows, labels, until - timedelta(days=days), until, identities)
+
+
+def _check(out: Path, days: int, identities: int, seed: int, end: datetime, form: str) -> None:
+    if days < 1 or identities < 1 or seed < 0:
+        raise InputError(f"simulate: days and identities must be at least 1, seed at least 0; got {days}, {identities}, {seed}")
+    if end.tzinfo is None:
+        raise InputError(f"simulate: end must be aware (with a time zone), got {end.isoformat()}")
+    if form not in {"parquet", "ndjson.gz"}:
+        raise InputError(f"simulate: format must be 'parquet' or 'ndjson.gz', got {form!r}")
+    others = [path.name for path in out.glob("*") if path.name.split(".")[0] in TABLES and not path.name.endswith(form)]
+    if others:
+        raise InputError(f"{out}: already holds {others[0]}; simulate into an empty folder")
+
+
+def _truth(world: World) -> list[dict[str, object]]:
+    return [
+        {"oid": one.oid, "name": one.name, "kind": one.kind, "behaviour": one.behaviour} for one in world.personas
+    ]
+
+
+def _beside(aside: Path, what: str, rows: list[dict[str, object]]) -> None:
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    (aside / f"{what}.ndjson").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+def _publish(aside: Path, out: Path) -> None:
+    """Move what is finished into place: first what lies beside, then the tables."""
+    for what in ("labels", "identities"):
+        (aside / f"{what}.ndjson").replace(out.with_name(f"{out.name}.{what}.ndjson"))
+    out.mkdir(parents=True, exist_ok=True)
+    for path in sorted(aside.iterdir()):
+        path.replace(out / path.name)

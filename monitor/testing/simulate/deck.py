@@ -1,0 +1,52 @@
+"""Which behaviours there are, and how common each is among a hundred identities."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from monitor.testing.simulate import chance, people, workloads
+from monitor.testing.simulate.diary import Diary
+from monitor.testing.simulate.world import Kind, Persona, World
+
+Life = Callable[[Diary], None]
+
+DECK: Final[Mapping[str, tuple[int, Kind, Life]]] = {
+    "person": (22, "user", people.person),
+    "admin": (4, "user", people.admin),
+    "cron": (12, "service_principal", workloads.cron),
+    "daily": (7, "service_principal", workloads.daily),
+    "weekly": (2, "service_principal", workloads.weekly),
+    "monthly": (2, "service_principal", workloads.monthly),
+    "returning": (1, "service_principal", workloads.returning),
+    "pipeline": (8, "service_principal", workloads.pipeline),
+    "service": (7, "service_principal", workloads.service),
+    "office_app": (3, "service_principal", workloads.office_app),
+    "chatty": (1, "service_principal", workloads.chatty),
+    "misconfigured": (2, "service_principal", workloads.misconfigured),
+    "scanner": (1, "service_principal", workloads.scanner),
+    "backup": (1, "service_principal", workloads.backup),
+    "newcomer": (2, "service_principal", workloads.newcomer),
+    "leaver": (1, "service_principal", workloads.leaver),
+    "agent": (5, "agent", workloads.agent),
+    "function_app": (7, "managed_identity", workloads.function_app),
+    "cluster": (4, "managed_identity", workloads.cluster),
+    "machine": (6, "managed_identity", workloads.machine),
+    "scale_set": (2, "managed_identity", workloads.scale_set),
+}
+"""Behaviour -> how many of 100 identities, their kind, how they live."""
+
+_CARDS: Final = tuple(name for name, (count, _, _) in DECK.items() for _ in range(count))
+
+
+def deal(seed: int, number: int) -> tuple[str, Kind]:
+    """Behaviour and kind of an identity: each hundred is one shuffled deck, so every behaviour occurs in its share."""
+    shuffled = chance.stream(seed, chance.DECK, number // len(_CARDS)).permutation(len(_CARDS))
+    name = _CARDS[int(shuffled[number % len(_CARDS)])]
+    return name, DECK[name][1]
+
+
+def live(world: World, persona: Persona) -> Diary:
+    """One identity's life over the period."""
+    diary = Diary(world, persona, chance.stream(world.seed, chance.IDENTITY, persona.index, 1))
+    DECK[persona.behaviour][2](diary)
+    diary.only(world.period.start, world.period.end)
+    return diary

@@ -1,0 +1,42 @@
+"""What no resident does: Microsoft's own services looking at vaults, and notices that have no caller."""
+
+import numpy as np
+
+from monitor.testing.simulate import chance
+from monitor.testing.simulate.apps import (
+    GRAPH_CALLER,
+    NO_SDK,
+    NOBODY,
+    OPERATION,
+    POLICY,
+    POLICY_CALLER,
+    RESOURCE_GRAPH,
+)
+from monitor.testing.simulate.calendar import HOUR
+from monitor.testing.simulate.events import Events, calls
+from monitor.testing.simulate.places import CLOUDS, Prefix
+from monitor.testing.simulate.schedules import every
+from monitor.testing.simulate.world import World
+
+_AZURE = Prefix((20, 49, 99), CLOUDS[0], 8075)
+
+
+def first_party(world: World) -> list[Events]:
+    """Azure Resource Graph and Policy read every vault now and then; near-expiry and rotation notices have no caller."""
+    found: list[Events] = []
+    ip = world.address(_AZURE.host(17))
+    for number in range(len(world.vaults)):
+        rng = chance.stream(world.seed, chance.NOISE, number)
+        get = OPERATION["VaultGet"]
+        looks = every(rng, world.period, 8 * HOUR, 3 * HOUR, skip=0.2)
+        found.append(calls(rng, GRAPH_CALLER, looks, vault=number, operation=get, ip=ip, client=RESOURCE_GRAPH))
+        checks = every(rng, world.period, 24 * HOUR, 2 * HOUR, skip=0.1)
+        found.append(calls(rng, POLICY_CALLER, checks, vault=number, operation=get, ip=ip, client=POLICY))
+        for name, per_period in (
+            ("SecretNearExpiryEventGridNotification", 4.0),
+            ("VaultAccessPolicyChangedEventGridNotification", 0.5),
+            ("KeyRotateIfDue", 2.0),
+        ):
+            at = np.sort(rng.integers(world.period.start, world.period.end, size=int(rng.poisson(per_period))))
+            found.append(calls(rng, NOBODY, at, vault=number, operation=OPERATION[name], item=0, client=NO_SDK))
+    return found
