@@ -1,0 +1,451 @@
+"""The embedded query engine: KQL over Arrow tables and Parquet files, run by DuckDB.
+
+The one module that knows duckdb-kql (docs/decisions/0002-duckdb-kql.md). What reaches a query here is shaped as Log
+Analytics would shape it: text is never null, times are UTC, `dynamic` is parsed, and a table with a declared schema has
+all of its columns, absent ones as typed nulls.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import duckdb
+import duckdb_kql
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from monitor.errors import QueryError
+from monitor.frames import TIME
+
+Columns: TypeAlias = Mapping[str, str]
+"""Column -> Kusto type."""
+
+_DUCK_TYPES: Final[Mapping[str, str]] = {
+    "bool": "BOOLEAN",
+    "datetime": "TIMESTAMP",
+    "dynamic": "JSON",
+    "guid": "VARCHAR",
+    "int": "BIGINT",
+    "long": "BIGINT",
+    "real": "DOUBLE",
+    "string": "VARCHAR",
+}
+_SETTINGS: Final = {
+    # No extension is fetched and none is loaded behind our back, so nothing here can reach a network.
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+    "preserve_insertion_order": "false",
+}
+_EXPECTING: Final = re.compile(r" expecting \{(?:[^}]*,){8}.*\}$")  # the whole language is no help
+_READERS: Final = re.compile(r"(?i)\b(?:read_\w+|glob|sniff_csv|parquet_\w+|query|query_table|getenv)\s*\(")
+_LITERALS: Final = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
+_FROM: Final = re.compile(r'(?i)\b(?:FROM|JOIN)\s+"((?:[^"]|"")*)"')
+_LET: Final = re.compile(r'"_l(?P<number>\d+)_(?P<name>\w+)" AS \(')
+_BOUND: Final = re.compile(r'"(_l\d+_\w+)" AS ')
+_UNKNOWN_COLUMN: Final = re.compile(r'(?:Referenced column|Table "[^"]*" does not have a column named) "([^"]+)"')
+_BIN: Final = re.compile(
+    r"to_timestamp\(floor\(epoch\((?P<x>\"\w+\"|_l\.\"\w+\")\) / epoch\((?P<width>INTERVAL '\w+')\)\)"
+    r" \* epoch\((?P=width)\)\) AT TIME ZONE 'UTC'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A mistake in a query: 1-based line and column, and what was expected."""
+
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}, column {self.column}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Parquet files, of which only rows with `start <= time < end` (aware UTC) are wanted.
+
+    The engine hands the bounds to the Parquet reader, which skips the row groups outside of them.
+    """
+
+    paths: tuple[Path, ...]
+    time: str
+    start: datetime
+    end: datetime
+
+
+Source: TypeAlias = "pa.Table | Sequence[Path] | Slice"
+
+
+class DuckEngine:
+    """Runs KQL in this process; implements `ports.Engine`.
+
+    Parameters
+    ----------
+    schemas
+        Declared columns of tables. A table of one of these names is presented with exactly its declared columns and
+        types, whatever its files hold; all others as they lie.
+    threads, memory_limit, temp_directory
+        As DuckDB takes them. What does not fit the limit spills to the directory (None: beside the process).
+    """
+
+    def __init__(
+        self,
+        schemas: Mapping[str, Columns] | None = None,
+        *,
+        threads: int = 2,
+        memory_limit: str = "600MB",
+        temp_directory: Path | None = None,
+    ) -> None:
+        self._schemas = schemas or {}
+        settings = _SETTINGS | {"threads": str(threads), "memory_limit": memory_limit}
+        if temp_directory is not None:
+            settings["temp_directory"] = str(temp_directory)
+        self._root = duckdb.connect(":memory:", config=dict(settings))
+        self._cursors = threading.local()
+
+    def run(self, kql: str, tables: Mapping[str, Source]) -> pa.Table:
+        """The answer of `kql` over `tables`, whole; datetimes are timestamp[us, UTC], `dynamic` is JSON text.
+
+        Raises
+        ------
+        QueryError
+            If the query does not parse, names a table or column that is not there, or fails on a value; the message
+            has the position in `kql` and the nearest right spelling.
+        """
+        cursor = self._cursor()
+        with _views(cursor, tables, self._schemas) as columns:
+            sql = _translated(kql, tuple((name, tuple(types)) for name, types in columns.items()))
+            sql = _specialised(sql, frozenset(_texts(columns)))
+            _check_tables(kql, sql, columns)
+            try:
+                return _as_promised(cursor.sql(sql).to_arrow_table())
+            except duckdb.Error as error:
+                raise QueryError(str(_diagnosed(kql, error, columns))) from error
+
+    def validate(self, kql: str, schema: Mapping[str, Columns]) -> tuple[Problem, ...]:
+        """The mistakes in `kql` over tables of `schema`; none if it translates, binds and runs on one row of text.
+
+        One row, because `ResultType == 0` binds on any table and fails on the first value that is no number.
+        """
+        tables = {name: _sample(columns) for name, columns in schema.items()}
+        cursor = self._cursor()
+        with _views(cursor, tables, {**self._schemas, **schema}) as columns:
+            try:
+                sql = _translated(kql, tuple((name, tuple(types)) for name, types in columns.items()))
+                _check_tables(kql, sql, columns)
+                cursor.sql(sql).fetchall()
+            except duckdb.Error as error:
+                return (_diagnosed(kql, error, columns),)
+            except _Mistaken as error:
+                return error.problems
+        return ()
+
+    def close(self) -> None:
+        """Let go of memory and temporary files."""
+        self._root.close()
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        cursor = getattr(self._cursors, "cursor", None)
+        if cursor is None:
+            cursor = self._root.cursor()
+            cursor.execute("SET TimeZone = 'UTC'")
+            self._cursors.cursor = cursor
+        return cursor
+
+
+class _Mistaken(QueryError):
+    """A QueryError that still knows its problems one by one."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+# --- tables as views -------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _views(
+    cursor: duckdb.DuckDBPyConnection, tables: Mapping[str, Source], schemas: Mapping[str, Columns]
+) -> Iterator[dict[str, Columns]]:
+    """Temporary views of `tables` on this cursor; yields each one's columns with their DuckDB types."""
+    made: list[str] = []
+    shown: dict[str, Columns] = {}
+    try:
+        for name, source in tables.items():
+            origin, present = _origin(cursor, name, source)
+            if isinstance(source, pa.Table):
+                made.append(f"__{name}")
+            select, shown[name] = _presented(present, schemas.get(name))
+            cursor.execute(f"CREATE OR REPLACE TEMP VIEW {_quoted(name)} AS SELECT {select} FROM {origin}")
+        yield shown
+    finally:
+        for name in shown:
+            cursor.execute(f"DROP VIEW IF EXISTS {_quoted(name)}")
+        for name in made:
+            cursor.unregister(name)
+
+
+def _origin(cursor: duckdb.DuckDBPyConnection, name: str, source: Source) -> tuple[str, dict[str, str]]:
+    """What a view selects from, and the columns it finds there."""
+    if isinstance(source, pa.Table):
+        cursor.register(f"__{name}", source)
+        return _quoted(f"__{name}"), _described(cursor, _quoted(f"__{name}"))
+    if isinstance(source, Slice):
+        reader, present = _parquet(cursor, source.paths)
+        return f"{reader}{_bounds(source, present)}", present
+    return _parquet(cursor, tuple(source))
+
+
+def _parquet(cursor: duckdb.DuckDBPyConnection, paths: tuple[Path, ...]) -> tuple[str, dict[str, str]]:
+    if not paths:
+        raise QueryError("expected at least one Parquet file, got none")
+    listed = ", ".join(_literal(str(path)) for path in paths)
+    reader = f"read_parquet([{listed}], union_by_name = true)"
+    try:
+        return reader, _described(cursor, reader)
+    except duckdb.Error as error:
+        raise QueryError(f"cannot read Parquet: {error}") from error
+
+
+def _bounds(piece: Slice, present: Mapping[str, str]) -> str:
+    """A filter on the column as the file stores it, which the reader can hold against row group statistics."""
+    kind = present.get(piece.time, "")
+    if not kind.startswith("TIMESTAMP"):
+        return ""
+    cast = "TIMESTAMPTZ" if kind.endswith("TIME ZONE") else "TIMESTAMP"
+    column = _quoted(piece.time)
+    start, end = (f"{cast} '{at.strftime('%Y-%m-%d %H:%M:%S.%f')}'" for at in (piece.start, piece.end))
+    return f" WHERE {column} >= {start} AND {column} < {end}"
+
+
+def _described(cursor: duckdb.DuckDBPyConnection, origin: str) -> dict[str, str]:
+    return {row[0]: row[1] for row in cursor.execute(f"DESCRIBE SELECT * FROM {origin}").fetchall()}
+
+
+def _presented(present: Mapping[str, str], declared: Columns | None) -> tuple[str, dict[str, str]]:
+    """Select list that shapes the columns found as Log Analytics would, and their types."""
+    if declared is None:
+        declared = {name: _kusto(kind) for name, kind in present.items()}
+    parts, shown = [], {}
+    for name, kind in declared.items():
+        shown[name] = _DUCK_TYPES[kind]
+        parts.append(f"{_shaped(_quoted(name), present.get(name), kind)} AS {_quoted(name)}")
+    return ", ".join(parts), shown
+
+
+def _kusto(duck: str) -> str:
+    if duck.startswith("TIMESTAMP") or duck == "DATE":
+        return "datetime"
+    if duck.startswith(("STRUCT", "MAP", "UNION", "JSON")) or duck.endswith("]"):
+        return "dynamic"
+    if duck == "BOOLEAN":
+        return "bool"
+    if duck in {"DOUBLE", "FLOAT"} or duck.startswith("DECIMAL"):
+        return "real"
+    return "long" if "INT" in duck else "string"
+
+
+def _shaped(column: str, found: str | None, kind: str) -> str:
+    """SQL for one column: found as DuckDB type `found` (None: absent), wanted as Kusto type `kind`."""
+    if found is None:
+        return "''" if kind in {"string", "guid"} else f"CAST(NULL AS {_DUCK_TYPES[kind]})"
+    if kind in {"string", "guid"}:
+        return _text(column, found)
+    if kind == "datetime":
+        return _moment(column, found)
+    if kind == "dynamic":
+        return _dynamic(column, found)
+    if kind in {"int", "long"} and found in {"VARCHAR", "DOUBLE", "FLOAT"}:
+        return f"TRY_CAST(TRY_CAST({column} AS DOUBLE) AS BIGINT)"
+    return column if found == _DUCK_TYPES[kind] else f"TRY_CAST({column} AS {_DUCK_TYPES[kind]})"
+
+
+def _text(column: str, found: str) -> str:
+    if found == "VARCHAR":
+        return f"coalesce({column}, '')"
+    if found in {"DOUBLE", "FLOAT"}:  # a code such as ResultType that some exporter wrote as a number
+        whole = f"{column} = trunc({column}) AND abs({column}) < 1e15"
+        return f"coalesce(CASE WHEN {whole} THEN CAST(TRY_CAST({column} AS BIGINT) AS VARCHAR) END, CAST({column} AS VARCHAR), '')"
+    if found.startswith(("STRUCT", "MAP", "UNION")) or found.endswith("]"):
+        return f"coalesce(CAST(to_json({column}) AS VARCHAR), '')"
+    if found == "BLOB":
+        return f"coalesce(TRY(decode({column})), '')"
+    return f"coalesce(CAST({column} AS VARCHAR), '')"
+
+
+def _moment(column: str, found: str) -> str:
+    if found == "TIMESTAMP":
+        return column
+    if found == "TIMESTAMP WITH TIME ZONE":
+        return f"make_timestamp(epoch_us({column}))"  # ten times faster than AT TIME ZONE
+    if found.startswith("TIMESTAMP") or found == "DATE":
+        return f"CAST({column} AS TIMESTAMP)"
+    if found == "VARCHAR":
+        return f"make_timestamp(epoch_us(TRY_CAST({column} AS TIMESTAMPTZ)))"
+    return "CAST(NULL AS TIMESTAMP)"
+
+
+def _dynamic(column: str, found: str) -> str:
+    if found in {"VARCHAR", "JSON"}:
+        parsed = f"TRY_CAST({column} AS JSON)"  # text that itself holds quoted JSON is unwrapped once
+        return f"CASE WHEN {column} LIKE '\"%' THEN TRY_CAST({parsed} ->> '$' AS JSON) ELSE {parsed} END"
+    return f"to_json({column})"
+
+
+def _sample(columns: Columns) -> pa.Table:
+    values: dict[str, pa.Array] = {}
+    for name, kind in columns.items():
+        values[name] = {
+            "bool": pa.array([True]),
+            "datetime": pa.array([0], pa.timestamp("us")),
+            "dynamic": pa.array(["{}"]),
+            "int": pa.array([1]),
+            "long": pa.array([1]),
+            "real": pa.array([1.5]),
+        }.get(kind, pa.array(["text"]))
+    return pa.table(values)
+
+
+# --- KQL to SQL ------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=256)
+def _translated(kql: str, columns: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
+    if kql.lstrip().startswith("."):
+        raise _Mistaken([Problem(1, 1, "expected a query, got a control command")])
+    try:
+        sql = duckdb_kql.to_sql(kql, {name: list(names) for name, names in columns}, allow_write=False)
+    except duckdb_kql.KqlSyntaxError as error:
+        problems = [Problem(at.span.line, at.span.column + 1, _EXPECTING.sub("", at.message)) for at in error.diagnostics]
+        raise _Mistaken(problems or [Problem(1, 1, str(error))]) from error
+    except duckdb_kql.KqlUnsupportedError as error:
+        line, column = (error.span.line, error.span.column + 1) if error.span else _place(kql, error.construct)
+        hint = f" ({error.hint})" if error.hint else ""
+        raise _Mistaken([Problem(line, column, f"{error.construct} is not supported here{hint}")]) from error
+    except duckdb_kql.KqlSchemaError as error:
+        raise _Mistaken([_unknown(kql, error.name, [name for name, _ in columns], error.hint or "")]) from error
+    if sql.unbound:
+        raise _Mistaken([Problem(1, 1, f"parameters without a value: {', '.join(sql.unbound)}")])
+    return _LET.sub(lambda let: _materialized(let, kql), str(sql))
+
+
+def _materialized(let: re.Match[str], kql: str) -> str:
+    """A `let` of rows is computed once where its author said materialize(), else once per use, as in Kusto."""
+    number, name = let["number"], let["name"]
+    hint = "" if re.search(rf"\blet\s+{name}\s*=\s*materialize\s*\(", kql) else "NOT "
+    return f'"_l{number}_{name}" AS {hint}MATERIALIZED ('
+
+
+@cache
+def _text_template() -> re.Pattern[str]:
+    """What duckdb-kql writes for tostring(x) of unknown type, taken from itself: three lines of CASE for each use."""
+    probe = str(duckdb_kql.to_sql("T | project r = tolower(x)", {"T": ["x"]}))
+    found = re.search(r'lower\((?P<text>.*)\) AS "r"', probe)
+    text = re.escape(found["text"] if found else "\0")
+    name = re.escape('"x"')
+    text = text.replace(name, r"(?P<x>\"\w+\"|'(?:[^']|'')*')", 1).replace(name, "(?P=x)")
+    return re.compile(text)
+
+
+@lru_cache(maxsize=256)
+def _specialised(sql: str, texts: frozenset[str]) -> str:
+    """The same SQL, cheaper to bind and to run: known text is not turned into text, bins are integer arithmetic."""
+    known = {name for name in texts if not _reassigned(sql, name)}
+
+    def text(match: re.Match[str]) -> str:
+        x = match["x"]
+        return x if x.startswith("'") or x.strip('"') in known else match[0]
+
+    sql = _text_template().sub(text, sql)
+    return _BIN.sub(r"time_bucket(\g<width>, \g<x>, TIMESTAMP '1970-01-01')", sql)
+
+
+def _reassigned(sql: str, name: str) -> bool:
+    """Whether some step gives the column of this name another value than it had."""
+    quoted = re.escape(f'"{name}"')
+    kept = rf"""(?:(?<=\s)|(?<=\.)){quoted}|\{{'v': {quoted}\}}\)\)\['v'\]"""
+    return len(re.findall(rf" AS {quoted}", sql)) != len(re.findall(rf"(?:{kept}) AS {quoted}", sql))
+
+
+def _texts(columns: Mapping[str, Columns]) -> set[str]:
+    """Columns that are text in every table that has them."""
+    texts = {name for types in columns.values() for name, kind in types.items() if kind == "VARCHAR"}
+    return texts - {name for types in columns.values() for name, kind in types.items() if kind != "VARCHAR"}
+
+
+def _check_tables(kql: str, sql: str, columns: Mapping[str, Columns]) -> None:
+    """A name that is no table would be looked for in the file system; a reader function would open files."""
+    if reader := _READERS.search(_LITERALS.sub("''", sql)):
+        raise _Mistaken([Problem(*_place(kql, "externaldata"), f"a query reads tables only, not by {reader[0]}...)")])
+    named = {name.replace('""', '"') for name in _FROM.findall(sql)} - {name for name in _BOUND.findall(sql)}
+    problems = [_unknown(kql, name, list(columns), "table") for name in sorted(named - set(columns))]
+    if problems:
+        raise _Mistaken(problems)
+
+
+# --- answers and mistakes --------------------------------------------------------------------------------------------
+
+
+def _as_promised(table: pa.Table) -> pa.Table:
+    columns = []
+    for field, column in zip(table.schema, table.columns, strict=True):
+        if isinstance(column.type, pa.BaseExtensionType):
+            column = column.cast(pa.string())
+        elif pa.types.is_timestamp(column.type):
+            column = column.cast(TIME)
+        elif pa.types.is_decimal(column.type):  # what DuckDB makes of the sum of longs
+            column = column.cast(pa.int64() if column.type.scale == 0 else pa.float64())
+        columns.append(column)
+        del field
+    return pa.table(columns, names=table.column_names)
+
+
+def _diagnosed(kql: str, error: duckdb.Error, columns: Mapping[str, Columns]) -> Problem:
+    text = str(error)
+    if found := _UNKNOWN_COLUMN.search(text):
+        names = [name for types in columns.values() for name in types]
+        return _unknown(kql, found[1], names, "column")
+    first = text.splitlines()[0]
+    if isinstance(error, duckdb.ConversionException):
+        return Problem(1, 1, f"{first}; expected text compared with text, as in ResultType == \"0\"")
+    return Problem(1, 1, first)
+
+
+def _unknown(kql: str, name: str, names: Sequence[str], what: str) -> Problem:
+    lowered = {known.lower(): known for known in names}
+    close = get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
+    hint = f", did you mean {lowered[close[0]]!r}?" if close else f"; expected one of {', '.join(sorted(names)[:12])}"
+    return Problem(*_place(kql, name), f"unknown {what} {name!r}{hint}")
+
+
+def _place(kql: str, name: str) -> tuple[int, int]:
+    """1-based line and column of the first use of `name` in `kql`; (1, 1) if it is not written there."""
+    word = name.rpartition(":")[2]
+    found = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", kql)
+    if not found:
+        return 1, 1
+    return kql.count("\n", 0, found.start()) + 1, found.start() - (kql.rfind("\n", 0, found.start()) + 1) + 1
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+__all__ = ["Columns", "DuckEngine", "Problem", "Slice", "Source"]
+_ = pc

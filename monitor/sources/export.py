@@ -1,0 +1,137 @@
+"""Exported logs in a directory as a source: what a workspace would have answered, from files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+
+from monitor import clock
+from monitor.errors import QueryError
+from monitor.kql import DuckEngine, Slice
+from monitor.model import Window
+from monitor.ports import Fetched
+from monitor.sources import fold
+from monitor.sources.files import found
+
+ARRIVAL: Final = "coalesce(_TimeReceived, happened + settle)"
+"""When a row arrived: as exported, else assumed."""
+
+_NOTHING: Final = pa.table({"TimeGenerated": pa.array([], pa.timestamp("us", tz="UTC"))})
+
+
+class ExportSource:
+    """One stream source over exported tables; implements `ports.LogSource`.
+
+    An export is complete where it lies, so nothing is looked at twice (`overlap` is zero); asked for an earlier `now`
+    it answers as the workspace would have then.
+    """
+
+    def __init__(
+        self,
+        query: fold.Query,
+        tables: Mapping[str, tuple[Path, ...]],
+        *,
+        engine: DuckEngine,
+        issuer: str = "entra",
+        step: timedelta = timedelta(hours=1),
+    ) -> None:
+        self.name = query.name
+        self.stream = query.stream
+        self.settle = query.settle
+        self.overlap = timedelta(0)
+        self.bound = fold.BOUND
+        self.step = step
+        self.tables = MappingProxyType({name: tables[name] for name in query.tables if name in tables})
+        self._query = query
+        self._engine = engine
+        self._issuer = issuer
+        self._fold = fold.filled(fold.text(query.name), ARRIVAL, lambda column: column)
+
+    def changed(self, since: datetime | None, now: datetime) -> Sequence[Window]:
+        """Windows of width `step` with rows that arrived in [since - overlap, now), or within the margin of such rows."""
+        after = (since - self.overlap) if since is not None else clock.EPOCH
+        starts: set[datetime] = set()
+        for table, paths in self.tables.items():
+            kql = fold.lets({"after": after, "as_of": now, "settle": self.settle, "step": self.step}) + _CHANGED.format(
+                table=table, happened=_HAPPENED.get(table, "CreatedDateTime")
+            )
+            for row in self._engine.run(kql, {table: paths}).to_pylist():
+                first, last = row["earliest"] - fold.MARGIN, row["latest"] + fold.MARGIN
+                start = clock.floor(first, self.step)
+                while start <= last:
+                    starts.add(start)
+                    start += self.step
+        return [Window(start, start + self.step) for start in sorted(starts)]
+
+    def fetch(self, window: Window, now: datetime) -> Fetched:
+        """All of the window that had arrived before `now`."""
+        kql = fold.lets(fold.values(self._query, window, now, self._issuer)) + self._fold
+        tables: dict[str, pa.Table | Slice] = dict.fromkeys(self._query.tables, _NOTHING)
+        for name, paths in self.tables.items():
+            tables[name] = Slice(paths, "TimeGenerated", window.start - fold.MARGIN, window.end + fold.MARGIN)
+        return fold.unpacked(self._query, [self._engine.run(kql, tables)])
+
+    def rows(self, window: Window, where: str, limit: int) -> pd.DataFrame:
+        """Raw rows of the window's tables that satisfy `where`, oldest first; at most `limit`.
+
+        Raises
+        ------
+        QueryError
+            If `where` fits none of the tables.
+        """
+        frames: list[pd.DataFrame] = []
+        failures: list[QueryError] = []
+        for table, paths in self.tables.items():
+            kql = fold.lets({"window_start": window.start, "window_end": window.end}) + (
+                f"{table} | where TimeGenerated >= window_start and TimeGenerated < window_end\n"
+                f"| where {where}\n| sort by TimeGenerated asc | take {int(limit)}"
+            )
+            try:
+                piece = Slice(paths, "TimeGenerated", window.start, window.end)
+                frames.append(self._engine.run(kql, {table: piece}).to_pandas())
+            except QueryError as error:
+                failures.append(error)
+        if failures and not frames:
+            raise failures[0]
+        return pd.concat(frames, ignore_index=True).head(limit) if frames else pd.DataFrame()
+
+
+_HAPPENED: Final = {"AuditLogs": "ActivityDateTime", "AZKVAuditLogs": "TimeGenerated", "AzureDiagnostics": "TimeGenerated"}
+
+_CHANGED: Final = (
+    "{table} | extend happened = coalesce({happened}, TimeGenerated)"
+    f" | extend arrived = {ARRIVAL} | where arrived >= after and arrived < as_of"
+    " | summarize earliest = min(TimeGenerated), latest = max(TimeGenerated) by start = bin(TimeGenerated, step)"
+    " | where isnotnull(start)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Exports:
+    """What a directory of exports offers: its sources, and what was found while opening it."""
+
+    sources: tuple[ExportSource, ...]
+
+
+def open_exports(directory: Path, *, engine: DuckEngine, issuer: str = "entra") -> Exports:
+    """The sources whose tables lie in `directory`.
+
+    Raises
+    ------
+    InputError
+        If the directory holds no known table, a near miss of one, or a table without a key column.
+    """
+    tables = found(directory).tables
+    sources = [
+        ExportSource(query, tables, engine=engine, issuer=issuer)
+        for query in fold.QUERIES.values()
+        if any(table in tables for table in query.tables)
+    ]
+    return Exports(tuple(sources))

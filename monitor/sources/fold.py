@@ -1,0 +1,189 @@
+"""From one query per window to FACTS, names and counts; the path every engine that answers our queries shares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from monitor.clock import iso
+from monitor.frames import FACT_KEYS, FACTS, conform_facts
+from monitor.model import Name, Window
+from monitor.ports import Counts, Fetched
+from monitor.sources import addresses, details
+
+MARGIN: Final = timedelta(hours=1)
+"""How far apart in TimeGenerated two copies of a row may be and still be recognised by every window."""
+
+BOUND: Final = timedelta(days=3)
+"""How late a row may arrive and still be folded: the first routing of Entra logs takes up to three days."""
+
+LONGEST_NAME: Final = 256
+"""Characters kept of a display name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One stream source: what its query reads, and how patient to be with it."""
+
+    name: str
+    stream: str
+    tables: tuple[str, ...]
+    settle: timedelta
+
+
+QUERIES: Final[Mapping[str, Query]] = {
+    query.name: query
+    for query in (
+        # Settle: minutes after its end until a 5-minute bin is as good as complete. Entra says P95 2, P99 5 minutes for
+        # sign-ins, "much later" for non-interactive; Key Vault says up to 10 (Azure Monitor, "Log data ingestion time").
+        Query("interactive", "sign_in", ("SigninLogs",), timedelta(minutes=10)),
+        Query("non_interactive", "sign_in", ("AADNonInteractiveUserSignInLogs",), timedelta(minutes=20)),
+        Query("service_principal", "sign_in", ("AADServicePrincipalSignInLogs",), timedelta(minutes=10)),
+        Query("managed_identity", "sign_in", ("AADManagedIdentitySignInLogs",), timedelta(minutes=10)),
+        Query("vault", "vault", ("AZKVAuditLogs", "AzureDiagnostics"), timedelta(minutes=15)),
+        Query("directory", "directory", ("AuditLogs",), timedelta(minutes=10)),
+    )
+}
+"""The stream sources, in the order they are collected."""
+
+
+@cache
+def text(name: str) -> str:
+    """The query of that source as shipped, placeholders and all: its projection, then the fold."""
+    folder = files("monitor") / "queries"
+    return "\n".join((folder / f"{part}.kql").read_text(encoding="utf-8") for part in (name, "fold"))
+
+
+def filled(template: str, arrival: str, column: Callable[[str], str]) -> str:
+    """`template` with `$arrival` and each optional column `$name` replaced; nothing else in it ever is."""
+    return re.sub(r"\$(\w+)", lambda found: arrival if found[1] == "arrival" else column(found[1]), template)
+
+
+def lets(values: Mapping[str, datetime | timedelta | str]) -> str:
+    """`let` statements that give a query its values, on one line; quoting is safe for any text.
+
+    >>> lets({"issuer": 'a"b', "margin": timedelta(hours=1)})
+    'let issuer = "a\\\\"b"; let margin = 3600s; '
+    """
+    return "".join(f"let {name} = {_literal(value)}; " for name, value in values.items())
+
+
+def _literal(value: datetime | timedelta | str) -> str:
+    if isinstance(value, datetime):
+        return f"datetime({iso(value)})"
+    if isinstance(value, timedelta):
+        return f"{value // timedelta(seconds=1)}s"
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r") + '"'
+
+
+def values(query: Query, window: Window, now: datetime, issuer: str) -> dict[str, datetime | timedelta | str]:
+    """What the query's `let` statements hold for one window."""
+    return {
+        "window_start": window.start,
+        "window_end": window.end,
+        "margin": MARGIN,
+        "bound": BOUND,
+        "as_of": now,
+        "settle": query.settle,
+        "issuer": issuer,
+    }
+
+
+def unpacked(query: Query, answers: Sequence[pa.Table]) -> Fetched:
+    """What the query's answers say, together: one answer per piece of the window.
+
+    Spellings are made one (addresses, details), and facts that became alike are added up.
+    """
+    answer = pa.concat_tables(answers)
+    late = answer.filter(answer["late"])
+    kept = answer.filter(pc.invert(answer["late"]))
+    facts, alike = _facts(query, kept)
+    if alike or len(answers) > 1:
+        facts = _merged(facts)
+    return Fetched(facts, _names(answer), _counts(answer, kept, late))
+
+
+def _counts(answer: pa.Table, kept: pa.Table, late: pa.Table) -> Counts:
+    read, strayed = _sum(answer, "copies"), _sum(answer, "strayed")
+    folded, after = _sum(kept, "events"), _sum(late, "events")
+    return Counts(read=read, kept=folded, late=after, strayed=strayed, doubled=read - folded - after - strayed)
+
+
+def _sum(table: pa.Table, column: str) -> int:
+    return int(pc.sum(table[column]).as_py() or 0)
+
+
+def _facts(query: Query, kept: pa.Table) -> tuple[pa.Table, bool]:
+    """FACTS of an answer, and whether some of its rows may now be alike."""
+    ips, prefixes, same_ip = _respelled(kept["ip"], addresses.canonical)
+    texts, _, same_detail = _respelled(kept["detail"], lambda text: (details.canonical(text), ""))
+    given = {"stream": query.stream, "source": query.name, "marks": ""}
+    columns = {name: pa.repeat(pa.scalar(value), kept.num_rows) for name, value in given.items()}
+    columns |= {"ip": ips, "prefix": prefixes, "detail": texts, "kind": kept["caller_kind"]}
+    facts = pa.table({name: columns[name] if name in columns else kept[name] for name in FACTS.names})
+    return conform_facts(facts), same_ip or same_detail or _renamed(kept)
+
+
+def _respelled(
+    column: pa.ChunkedArray, spell: Callable[[str], tuple[str, str]]
+) -> tuple[pa.Array, pa.Array, bool]:
+    """Both parts of `spell` of each value, computed once per distinct value, and whether two became one."""
+    encoded = column.combine_chunks().dictionary_encode()
+    spelled = [spell(value or "") for value in encoded.dictionary.to_pylist()]
+    first, second = (pa.array([pair[part] for pair in spelled], pa.string()) for part in (0, 1))
+    indices = encoded.indices
+    return first.take(indices), second.take(indices), len({pair[0] for pair in spelled}) < len(spelled)
+
+
+def _renamed(kept: pa.Table) -> bool:
+    """Whether some identity goes by two names here; facts do not hold names, so its rows may be alike."""
+    identity, name = _codes(kept["identity"]), _codes(kept["name"])
+    pairs = np.unique(identity.astype(np.int64) * (int(name.max(initial=0)) + 1) + name)
+    return len(pairs) > len(np.unique(identity))
+
+
+def _merged(facts: pa.Table) -> pa.Table:
+    summed = facts.group_by(list(FACT_KEYS), use_threads=True).aggregate(
+        [("events", "sum"), ("first_at", "min"), ("last_at", "max")]
+    )
+    return conform_facts(
+        summed.rename_columns([*FACT_KEYS, "events", "first_at", "last_at"])
+    )
+
+
+def _names(answer: pa.Table) -> tuple[Name, ...]:
+    """The newest display name of each identity; of two at one moment the greater, so that order does not matter."""
+    answer = answer.filter(pc.not_equal(answer["identity"], ""))
+    if not answer.num_rows:
+        return ()
+    identity = answer["identity"].combine_chunks().dictionary_encode()
+    codes = identity.indices.to_numpy(zero_copy_only=False)
+    first, last = (answer[name].cast(pa.int64()).to_numpy() for name in ("first_at", "last_at"))
+    rank = {name: place for place, name in enumerate(sorted(pc.unique(answer["name"]).to_pylist()))}
+    names = answer["name"].combine_chunks().dictionary_encode()
+    ranks = np.array([rank[name] for name in names.dictionary.to_pylist()])[names.indices.to_numpy(zero_copy_only=False)]
+    order = np.lexsort((ranks, last, ranks > rank.get("", -1)))
+    newest = np.empty(len(identity.dictionary), np.int64)
+    newest[codes[order]] = order  # of repeated indices the last is what stays
+    earliest, latest = np.full(len(newest), np.iinfo(np.int64).max), np.zeros(len(newest), np.int64)
+    np.minimum.at(earliest, codes, first)
+    np.maximum.at(latest, codes, last)
+    chosen = answer.select(["name", "caller_kind", "app_id"]).take(pa.array(newest)).to_pydict()
+    spans = (pa.array(times, pa.timestamp("us", tz="UTC")).to_pylist() for times in (earliest, latest))
+    rows = zip(identity.dictionary.to_pylist(), chosen["name"], chosen["caller_kind"], chosen["app_id"], *spans, strict=True)
+    return tuple(Name(who, name[:LONGEST_NAME], kind, app, start, end) for who, name, kind, app, start, end in rows)
+
+
+def _codes(column: pa.ChunkedArray) -> npt.NDArray[np.int32]:
+    codes: npt.NDArray[np.int32] = column.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    return codes
