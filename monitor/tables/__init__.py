@@ -1,7 +1,7 @@
 """The log tables mintwatch reads, with the columns and Kusto types Azure gives them.
 
 Each table is a text file beside this module, named after the table, one ``Column type`` pair a line, in the order
-Log Analytics shows them. Column references: learn.microsoft.com, "Azure Monitor Logs reference", the page of each table.
+Log Analytics shows them. Source: learn.microsoft.com, "Azure Monitor Logs reference", the page of each table.
 """
 
 from collections.abc import Mapping

@@ -14,7 +14,6 @@ from monitor.testing.simulate.attacks import Label, plot
 from monitor.testing.simulate.calendar import DAY, Period, micros
 from monitor.testing.simulate.deck import deal, live
 from monitor.testing.simulate.delivery import forecast
-from monitor.testing.simulate.noise import first_party
 from monitor.testing.simulate.tenant import Tenant
 from monitor.testing.simulate.world import World
 from monitor.testing.simulate.write import Format, write
@@ -84,7 +83,7 @@ def simulate(
     weather = forecast(seed, world.period)
     tell("attacks", 0.1)
     labels = plot(world, diaries, weather) if attacks else ()
-    tenant = Tenant.of(world, diaries, first_party(world), weather)
+    tenant = Tenant.of(world, diaries, weather)
     aside = out.with_name(f".{out.name}.partial")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
@@ -104,7 +103,9 @@ def simulate(
 
 def _check(out: Path, days: int, identities: int, seed: int, end: datetime, form: str) -> None:
     if days < 1 or identities < 1 or seed < 0:
-        raise InputError(f"simulate: days and identities must be at least 1, seed at least 0; got {days}, {identities}, {seed}")
+        raise InputError(
+            f"simulate: days and identities must be at least 1, seed at least 0; got {days}, {identities}, {seed}"
+        )
     if end.tzinfo is None:
         raise InputError(f"simulate: end must be aware (with a time zone), got {end.isoformat()}")
     if form not in {"parquet", "ndjson.gz"}:
@@ -115,9 +116,7 @@ def _check(out: Path, days: int, identities: int, seed: int, end: datetime, form
 
 
 def _truth(world: World) -> list[dict[str, object]]:
-    return [
-        {"oid": one.oid, "name": one.name, "kind": one.kind, "behaviour": one.behaviour} for one in world.personas
-    ]
+    return [{"oid": one.oid, "name": one.name, "kind": one.kind, "behaviour": one.behaviour} for one in world.personas]
 
 
 def _beside(aside: Path, what: str, rows: list[dict[str, object]]) -> None:

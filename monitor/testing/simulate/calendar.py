@@ -100,4 +100,4 @@ def month_ends(days: Times) -> Times:
     """Those of the days that are the last of their month."""
     month = days.astype("datetime64[D]").astype("datetime64[M]")
     following = (days + 1).astype("datetime64[D]").astype("datetime64[M]")
-    return days[month != following]
+    return np.asarray(days[month != following], dtype=np.int64)

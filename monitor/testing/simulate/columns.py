@@ -1,7 +1,7 @@
-"""Columns of log rows made all at once: GUIDs from keys, text from small tables of text, nulls where nothing is known."""
+"""Columns of log rows made all at once: GUIDs from keys, text from small tables, nulls where nothing is known."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from monitor.testing.simulate.calendar import Times
 from monitor.testing.simulate.chance import Keys, mix
 
-Column = pa.Array
+Column: TypeAlias = pa.Array
 
 ARROW: Final[Mapping[str, pa.DataType]] = {
     "string": pa.string(),
@@ -113,4 +113,3 @@ def framed(schema: Mapping[str, str], columns: Mapping[str, Column], count: int)
         given = columns.get(name)
         arrays.append(pa.nulls(count, ARROW[kind]) if given is None else given.cast(ARROW[kind]))
     return pa.table(arrays, names=list(schema))
-

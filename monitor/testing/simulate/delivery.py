@@ -73,7 +73,7 @@ class Weather:
 
 @dataclass(frozen=True, slots=True)
 class Parcels:
-    """Rows as delivered, in the order of arrival: which event, its times, which copy, and whether columns are missing."""
+    """Rows as delivered, in order of arrival: which event, its times, which copy, whether columns are missing."""
 
     index: NDArray[np.int64]
     generated: Times
@@ -109,6 +109,7 @@ def _from(rng: np.random.Generator, period: Period, first: float, last: float) -
 def deliver(table: str, at: Times, key: Keys, weather: Weather, period: Period) -> Parcels:
     """Rows of one table as the workspace has them at the end of the period."""
     pace = PACES[table]
+    key = chance.mix(key, 200 + list(PACES).index(table))  # One event in two tables has two fates.
     generated = at + _stamping(table, key)
     minutes = pace.median * np.exp(pace.sigma * normal(key, 11))
     lateness = np.minimum(minutes, 600.0) * MINUTE

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from monitor.testing.simulate import chance
 from monitor.testing.simulate.apps import NET, NO_SDK, NOBODY, OPERATION, Resource
-from monitor.testing.simulate.calendar import DAY, HOUR, SECOND, Clock, Period, Times
+from monitor.testing.simulate.calendar import HOUR, Clock, Period, Times
 from monitor.testing.simulate.events import Events, calls, tokens
 from monitor.testing.simulate.places import Prefix, prefix
 from monitor.testing.simulate.world import Credential, Persona, World
@@ -52,12 +52,11 @@ class Pool:
 
     def draw(self, rng: np.random.Generator, at: Times) -> Indexes:
         """A member in use at each of the times."""
-        choice = rng.integers(len(self.members), size=len(at))
+        choice: Indexes = rng.integers(len(self.members), size=len(at))
         for _ in range(6):
             wrong = (self.since[choice] > at) | (self.until[choice] <= at)
             choice[wrong] = rng.integers(len(self.members), size=int(wrong.sum()))
-        wrong = np.flatnonzero((self.since[choice] > at) | (self.until[choice] <= at))
-        for row in wrong:
+        for row in np.flatnonzero((self.since[choice] > at) | (self.until[choice] <= at)):
             choice[row] = np.flatnonzero((self.since <= at[row]) & (self.until > at[row]))[0]
         return np.asarray(self.members[choice])
 
@@ -97,10 +96,14 @@ class Diary:
         """Some moment of the period, by share."""
         return self.period.at(float(self.rng.uniform(first, last)))
 
-    def note(self, at: int, what: str, *extra: str, actor: int | None = None, target: int | None = None, ip: int = -1) -> None:
+    def note(
+        self, at: int, what: str, *extra: str, actor: int | None = None, target: int | None = None, ip: int = -1
+    ) -> None:
         """Write down something for the directory; actor and target default to the identity itself."""
         me, key = self.persona.index, int(chance.keys(self.rng, 1)[0])
-        self.notes.append(Note(at, what, me if actor is None else actor, me if target is None else target, ip, key, extra))
+        self.notes.append(
+            Note(at, what, me if actor is None else actor, me if target is None else target, ip, key, extra)
+        )
 
     # Where it calls from.
 
@@ -154,6 +157,7 @@ class Diary:
         credential: ArrayLike | None = None,
         client: ArrayLike = 0,
         interactive: bool = False,
+        thread: int | None = None,
     ) -> None:
         """Ask for tokens at these times, from where it lives and with what it owns unless said otherwise."""
         self.tokens.append(
@@ -167,6 +171,7 @@ class Diary:
                 credential=self.keyring.draw(self.rng, at) if credential is None else credential,
                 client=client,
                 interactive=interactive,
+                thread=thread,
             )
         )
 
@@ -248,5 +253,3 @@ class Diary:
         """Forget what would have happened in [start, end)."""
         self.tokens = [rows[(rows["at"] < start) | (rows["at"] >= end)] for rows in self.tokens]
         self.calls = [rows[(rows["at"] < start) | (rows["at"] >= end)] for rows in self.calls]
-
-

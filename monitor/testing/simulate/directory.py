@@ -66,11 +66,11 @@ def _role(note: Note, target: Persona) -> list[Json]:
     ]
 
 
-def _member(note: Note, target: Persona) -> list[Json]:
+def _member(note: Note, _target: Persona) -> list[Json]:
     return [_changed("Group.ObjectID", note.extra[0] if note.extra else ""), _changed("Group.DisplayName", "readers")]
 
 
-def _consent(note: Note, target: Persona) -> list[Json]:
+def _consent(note: Note, _target: Persona) -> list[Json]:
     scope = note.extra[1] if len(note.extra) > 1 else "User.Read"
     return [
         _changed("ConsentContext.IsAdminConsent", "False"),
@@ -78,14 +78,14 @@ def _consent(note: Note, target: Persona) -> list[Json]:
     ]
 
 
-def _plain(note: Note, target: Persona) -> list[Json]:
+def _plain(_note: Note, target: Persona) -> list[Json]:
     return [_changed("DisplayName", [target.name], [])]
 
 
 _APP: Final = "ApplicationManagement"
 ENTRIES: Final[Mapping[str, Entry]] = {
     "secret": Entry(
-        "AuditLogs", "Update application – Certificates and secrets management ", _APP, "Update", _credential
+        "AuditLogs", "Update application \u2013 Certificates and secrets management ", _APP, "Update", _credential
     ),
     "principal_secret": Entry("AuditLogs", "Add service principal credentials", _APP, "Update", _credential),
     "federation": Entry("AuditLogs", "Update application", _APP, "Update", _federation),
@@ -99,7 +99,9 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     "user": Entry("AuditLogs", "Update user", "UserManagement", "Update", _plain),
     "vault_write": Entry("AzureActivity", "MICROSOFT.KEYVAULT/VAULTS/WRITE", "Administrative", "", _plain),
     "vault_delete": Entry("AzureActivity", "MICROSOFT.KEYVAULT/VAULTS/DELETE", "Administrative", "", _plain),
-    "role_assignment": Entry("AzureActivity", "MICROSOFT.AUTHORIZATION/ROLEASSIGNMENTS/WRITE", "Administrative", "", _plain),
+    "role_assignment": Entry(
+        "AzureActivity", "MICROSOFT.AUTHORIZATION/ROLEASSIGNMENTS/WRITE", "Administrative", "", _plain
+    ),
     "deployment": Entry("AzureActivity", "MICROSOFT.RESOURCES/DEPLOYMENTS/WRITE", "Administrative", "", _plain),
     "risk": Entry("AADServicePrincipalRiskEvents", "Service principal risk detection", "", "", _plain),
 }
@@ -143,7 +145,9 @@ def _compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _shared(notes: Sequence[Note], received: NDArray[np.int64], generated: NDArray[np.int64], table: str) -> dict[str, Column]:
+def _shared(
+    notes: Sequence[Note], received: NDArray[np.int64], generated: NDArray[np.int64], table: str
+) -> dict[str, Column]:
     key = np.array([note.key for note in notes], dtype=np.uint64)
     count = len(notes)
     return {
@@ -263,4 +267,3 @@ def columns(
 ) -> dict[str, Column]:
     """All columns that have something to say, of delivered notes of one table."""
     return _shared(notes, received, generated, table) | _COLUMNS[table](world, notes)
-

@@ -22,6 +22,7 @@ TOKEN: Final = np.dtype(
         ("credential", "i4"),  # index into the world's credentials, -1 is none
         ("client", "i2"),  # index into apps.CLIENTS
         ("interactive", "?"),
+        ("thread", "u8"),  # names the client's conversation (CorrelationId); its steps share it
     ]
 )
 CALL: Final = np.dtype(
@@ -50,12 +51,14 @@ def tokens(
     code: ArrayLike = 0,
     client: ArrayLike = 0,
     interactive: bool = False,
+    thread: int | None = None,
 ) -> Events:
     """Token requests of one persona at these times; the other columns are one value or one per time."""
     rows = np.empty(len(at), dtype=TOKEN)
     rows["at"], rows["who"], rows["key"] = at, who, keys(rng, len(at))
     rows["resource"], rows["ip"], rows["credential"] = resource, ip, credential
     rows["code"], rows["client"], rows["interactive"] = code, client, interactive
+    rows["thread"] = rows["key"] if thread is None else thread
     return rows
 
 

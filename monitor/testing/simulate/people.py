@@ -16,9 +16,10 @@ from monitor.testing.simulate.apps import (
     Resource,
 )
 from monitor.testing.simulate.calendar import DAY, HOUR, MINUTE, SECOND, Clock, Times, working
-from monitor.testing.simulate.diary import Diary, Indexes
+from monitor.testing.simulate.diary import Diary, Indexes, Pool
 from monitor.testing.simulate.places import ABROAD, Prefix, pick, prefix, spellings
 from monitor.testing.simulate.schedules import refreshes
+from monitor.testing.simulate.world import TEAM_SIZE
 
 LAPTOP: Final = ((TEAMS_APP, Resource.TEAMS), (OFFICE_APP, Resource.MAIL), (OFFICE_HOME, Resource.OFFICE))
 INTERRUPTS: Final = (50058, 50140, 50074, 16000, 50158, 65001)
@@ -29,6 +30,7 @@ def person(d: Diary) -> None:
     """An office worker: a laptop in working hours, a phone all day, sometimes abroad, sometimes without a password."""
     days = _days_at_work(d)
     home = _addresses(d, prefix(d.rng, d.persona.team.home))
+    d.egress = Pool.fixed([int(ip) for ip in home])
     away = _trip(d)
     begin = float(d.rng.normal(8.8, 0.7))
     length = float(d.rng.normal(8.5, 0.6))
@@ -41,7 +43,7 @@ def person(d: Diary) -> None:
         end = start + int(max(3.0, length + float(d.rng.normal(0, 0.8))) * HOUR)
         _arrive(d, start, ip, apps[0])
         _work(d, start, end, ip, apps)
-    _phone(d, away, home)
+    _phone(d, away)
     if d.chance(0.15):
         _forgets_password(d, days, home)
 
@@ -65,9 +67,16 @@ def admin(d: Diary) -> None:
         if d.chance(0.4):
             _sign_in(d, np.array([start + 40 * MINUTE]), CLI, Resource.ARM, ip)
         if d.chance(0.5):
-            what = ("member", "user", "consent", "owner", "member", "federation", "secret")[int(d.rng.integers(7))]
-            target = d.persona.team.number * 25 + int(d.rng.integers(25))
-            d.note(start + 30 * MINUTE, what, chance.guid(d.rng), target=min(target, d.persona.index), ip=ip)
+            _administer(d, start + 30 * MINUTE, ip)
+
+
+def _administer(d: Diary, at: int, ip: int) -> None:
+    """A change in the directory about somebody or something of the team."""
+    first = d.persona.team.number * TEAM_SIZE
+    target = d.world.personas[first + int(d.rng.integers(d.persona.index - first + 1))]
+    workload = target.kind in {"service_principal", "agent"}
+    changes = ("secret", "federation", "owner", "app_role", "deployment") if workload else ("member", "user", "consent")
+    d.note(at, str(d.rng.choice(changes)), chance.guid(d.rng), target=target.index, ip=ip)
 
 
 def _offices(d: Diary) -> Indexes:
@@ -106,32 +115,39 @@ def _trip(d: Diary) -> tuple[int, int, Clock, Indexes] | None:
     return first, first + int(d.rng.integers(2, 9)), d.world.clock(place), ips
 
 
-def _whereabouts(
-    d: Diary, day: int, away: tuple[int, int, Clock, Indexes] | None, home: Indexes
-) -> tuple[Clock, int]:
+def _whereabouts(d: Diary, day: int, away: tuple[int, int, Clock, Indexes] | None, home: Indexes) -> tuple[Clock, int]:
     if away and away[0] <= day <= away[1]:
         return away[2], int(d.rng.choice(away[3]))
     return d.clock, int(d.rng.choice(home))
 
 
 def _sign_in(
-    d: Diary, at: Times, client: int, resource: Resource, ip: int | Indexes, *, code: int = 0, interactive: bool = False
+    d: Diary,
+    at: Times,
+    client: int,
+    resource: Resource,
+    ip: int | Indexes,
+    *,
+    code: int = 0,
+    interactive: bool = False,
+    thread: int | None = None,
 ) -> None:
     inside = (at >= d.period.start) & (at < d.period.end)
     where = ip if isinstance(ip, int) else ip[inside]
-    d.sign_in(at[inside], resource, code=code, ip=where, credential=-1, client=client, interactive=interactive)
+    d.sign_in(
+        at[inside], resource, code=code, ip=where, credential=-1, client=client, interactive=interactive, thread=thread
+    )
 
 
 def _arrive(d: Diary, start: int, ip: int, app: tuple[int, Resource]) -> None:
     """The morning's interactive sign-in, often after interrupts, sometimes after a typing error."""
-    at = start
-    for _ in range(int(d.rng.choice((0, 1, 2), p=(0.5, 0.35, 0.15)))):
-        _sign_in(d, np.array([at]), app[0], app[1], ip, code=int(d.rng.choice(INTERRUPTS)), interactive=True)
-        at += int(d.rng.integers(3, 25)) * SECOND
+    codes = [int(d.rng.choice(INTERRUPTS)) for _ in range(int(d.rng.choice((0, 1, 2), p=(0.5, 0.35, 0.15))))]
     if d.chance(0.05):
-        _sign_in(d, np.array([at]), app[0], app[1], ip, code=50126, interactive=True)
-        at += int(d.rng.integers(5, 30)) * SECOND
-    _sign_in(d, np.array([at]), app[0], app[1], ip, interactive=True)
+        codes.append(50126)
+    at, thread = start, int(chance.keys(d.rng, 1)[0])
+    for code in (*codes, 0):
+        _sign_in(d, np.array([at]), app[0], app[1], ip, code=code, interactive=True, thread=thread)
+        at += int(d.rng.integers(3, 25)) * SECOND
 
 
 def _work(d: Diary, start: int, end: int, ip: int, apps: tuple[tuple[int, Resource], ...]) -> None:
@@ -141,7 +157,7 @@ def _work(d: Diary, start: int, end: int, ip: int, apps: tuple[tuple[int, Resour
         _sign_in(d, at[(at < lunch) | (at > lunch + 45 * MINUTE)], client, resource, ip)
 
 
-def _phone(d: Diary, away: tuple[int, int, Clock, Indexes] | None, home: Indexes) -> None:
+def _phone(d: Diary, away: tuple[int, int, Clock, Indexes] | None) -> None:
     """The phone renews by day and evening, weekends too, from the mobile network."""
     gap = float(d.rng.uniform(4.0, 12.0)) / d.world.rate
     at = refreshes(d.rng, d.period.start + int(d.rng.integers(6 * HOUR)), d.period.end, gap)

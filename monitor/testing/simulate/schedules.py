@@ -11,7 +11,32 @@ from monitor.testing.simulate.calendar import DAY, HOUR, MINUTE, SECOND, Clock, 
 _NONE: Final = np.empty(0, dtype=np.int64)
 
 NIGHT_AND_DAY: Final = np.array(
-    [0.35, 0.3, 0.25, 0.25, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6, 1.7, 1.7, 1.4, 1.5, 1.7, 1.6, 1.5, 1.3, 1.2, 1.2, 1.1, 0.9, 0.7, 0.5]
+    [
+        0.35,
+        0.3,
+        0.25,
+        0.25,
+        0.3,
+        0.4,
+        0.6,
+        0.8,
+        1.2,
+        1.6,
+        1.7,
+        1.7,
+        1.4,
+        1.5,
+        1.7,
+        1.6,
+        1.5,
+        1.3,
+        1.2,
+        1.2,
+        1.1,
+        0.9,
+        0.7,
+        0.5,
+    ]
 )
 """Share of a user-facing service's load per local hour, mean about 1."""
 
@@ -88,7 +113,7 @@ class Load:
         wall = clock.local(hours)
         day = wall // DAY
         first = int(day[0])
-        luck = np.exp(rng.normal(-self.day_sigma**2 / 2, self.day_sigma, size=int(day[-1]) - first + 1))
+        luck = np.exp(rng.normal(-(self.day_sigma**2) / 2, self.day_sigma, size=int(day[-1]) - first + 1))
         free = (weekday(day) >= 5) | np.isin(day, np.array(sorted(holidays), dtype=np.int64))
         mean = self.per_hour * self.shape[(wall // HOUR) % 24] * luck[day - first] * np.where(free, self.weekend, 1.0)
         for surge in surges:

@@ -28,7 +28,7 @@ from monitor.testing.simulate.world import TENANT, WORKSPACE, Persona, World
 
 DESCRIPTIONS: Final[Mapping[int, str | None]] = {
     0: "",
-    16000: "Either multiple user identities are available for the current request or selected account is not supported.",
+    16000: "Either multiple user identities are available for the request or the selected account is not supported.",
     50034: "The user account does not exist in the directory.",
     50053: "The account is locked, you've tried to sign in too many times with an incorrect user ID or password.",
     50058: "Session information is not sufficient for single-sign-on.",
@@ -93,7 +93,7 @@ class Batch:
             "ResultSignature": constant("None", count),
             "ResultDescription": labelled(DESCRIPTIONS, rows["code"]),
             "DurationMs": constant(0, count),
-            "CorrelationId": guids(self.key, 3),
+            "CorrelationId": guids(np.ascontiguousarray(rows["thread"]), 3),
             "ResourceGroup": constant("Microsoft.aadiam", count),
             "Level": constant("4", count),
             "Id": guids(self.key, 1),
@@ -116,7 +116,9 @@ def workload_columns(batch: Batch) -> dict[str, Column]:
     columns |= {
         "AppId": batch.persona("app_id"),
         "AppOwnerTenantId": constant(TENANT, count),
-        "AuthenticationProcessingDetails": constant('[{"key":"Azure AD App Authentication Library","value":""}]', count),
+        "AuthenticationProcessingDetails": constant(
+            '[{"key":"Azure AD App Authentication Library","value":""}]', count
+        ),
         "ConditionalAccessPolicies": constant("[]", count),
         "NetworkLocationDetails": constant("[]", count),
         "ServicePrincipalId": batch.persona("oid"),
@@ -171,7 +173,7 @@ def person_columns(batch: Batch) -> dict[str, Column]:
         "IsInteractive": constant(interactive, count),
         "IsTenantRestricted": constant(False, count),
         "NetworkLocationDetails": constant("[]", count),
-        "OriginalRequestId": guids(batch.key, 1),
+        "OriginalRequestId": guids(np.ascontiguousarray(rows["thread"]), 1),
         "RiskDetail": constant("none", count),
         "RiskEventTypes": constant("[]", count),
         "RiskEventTypes_V2": blanked(constant("[]", count), batch.sparse),
@@ -231,7 +233,9 @@ def _where(batch: Batch) -> dict[str, Column]:
     return {
         "IPAddress": taken([one.text if one else "" for one in found], inverse),
         "Location": taken([one.place.country if one else "" for one in found], inverse),
-        "LocationDetails": blanked(taken([_details(one) if one else _NOWHERE for one in found], inverse), batch.sparse, "{}"),
+        "LocationDetails": blanked(
+            taken([_details(one) if one else _NOWHERE for one in found], inverse), batch.sparse, "{}"
+        ),
     }
 
 

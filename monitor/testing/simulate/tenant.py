@@ -13,6 +13,7 @@ from monitor.testing.simulate.columns import framed
 from monitor.testing.simulate.delivery import SIGN_INS, VAULTS, Parcels, Weather, deliver
 from monitor.testing.simulate.diary import Diary, Note
 from monitor.testing.simulate.events import CALL, TOKEN, Events, gather
+from monitor.testing.simulate.noise import directory_sync, first_party
 from monitor.testing.simulate.world import World
 
 CHUNK: Final = 65_536
@@ -30,14 +31,15 @@ class Tenant:
     weather: Weather
 
     @classmethod
-    def of(cls, world: World, diaries: list[Diary], noise: list[Events], weather: Weather) -> "Tenant":
+    def of(cls, world: World, diaries: list[Diary], weather: Weather) -> "Tenant":
         """All diaries and the noise together; a tenth of the times are whole milliseconds, as in real rows."""
         tokens = gather([rows for diary in diaries for rows in diary.tokens], TOKEN)
-        calls = gather([rows for diary in diaries for rows in diary.calls] + noise, CALL)
+        calls = gather([rows for diary in diaries for rows in diary.calls] + first_party(world), CALL)
         for rows in (tokens, calls):
             coarse = chance.uniform(np.ascontiguousarray(rows["key"]), 41) < 0.1
             rows["at"][coarse] -= rows["at"][coarse] % 1000
-        notes = [note for diary in diaries for note in diary.notes if world.period.start <= note.at < world.period.end]
+        written = [note for diary in diaries for note in diary.notes] + directory_sync(world)
+        notes = [note for note in written if world.period.start <= note.at < world.period.end]
         return cls(world, tokens, calls, notes, weather)
 
     def parts(self, table: str) -> Iterator[pa.Table]:

@@ -71,7 +71,10 @@ class Batch:
         """URL of the object, with its version where one was read; of the vault, for the control plane; else null."""
         vault, item = self.rows["vault"].astype(np.int64), self.rows["item"].astype(np.int64)
         pairs, inverse = np.unique(vault * 1_000_000 + item, return_inverse=True)
-        bases = [self._url(int(pair // 1_000_000), int(pair % 1_000_000)) if pair % 1_000_000 < 999_999 else None for pair in pairs]
+        bases = [
+            self._url(int(pair // 1_000_000), int(pair % 1_000_000)) if pair % 1_000_000 < 999_999 else None
+            for pair in pairs
+        ]
         base = taken(bases, inverse)
         salts = np.array([one.salt for one in self.world.vaults], dtype=np.uint64)
         epoch = (self.rows["at"] // (30 * DAY)).astype(np.uint64)
@@ -223,9 +226,11 @@ def old_columns(batch: Batch) -> dict[str, Column]:
     ids, data = batch.ids(), ~(batch.control | batch.notice)
 
     def claim(name: str) -> Column:
-        values = [None if name not in one else json.dumps(one[name]) if name == "xms_az_nwperimid" else str(one[name]) for one in claims]
+        values = [
+            None if name not in one else json.dumps(one[name]) if name == "xms_az_nwperimid" else str(one[name])
+            for one in claims
+        ]
         return taken(values, which)
-
 
     path = "/SUBSCRIPTIONS/{subscription}/RESOURCEGROUPS/{group}/PROVIDERS/MICROSOFT.KEYVAULT/VAULTS/{name}"
     return batch.shared() | {

@@ -24,7 +24,7 @@ from monitor.testing.simulate.schedules import (
     swells,
 )
 
-TIMERS: Final = ((5, 0.02), (10, 0.05), (15, 0.08), (30, 0.15), (60, 0.3), (120, 0.15), (240, 0.15), (360, 0.1))
+TIMERS: Final = ((5, 0.01), (10, 0.01), (15, 0.03), (30, 0.1), (60, 0.26), (120, 0.22), (240, 0.22), (360, 0.15))
 """Periods of timer jobs in minutes, with how common each is."""
 
 BACKENDS: Final = (Resource.ARM, Resource.GRAPH, Resource.STORAGE, Resource.SQL, Resource.BUS)
@@ -74,10 +74,12 @@ def cron(d: Diary) -> None:
     at = every(d.rng, d.period, step, jitter)
     if d.chance(0.5):
         at = caught_up(d.rng, at, d.period, per_week=0.25)
+    if d.chance(LEVEL_SHIFT / 2):  # From a release on it runs twice as often, for good.
+        at = np.sort(np.append(at, (at + step // 2)[at >= d.moment(0.2)]))
     for surge in swells(d.rng, d.period, SURGES_PER_DAY / 2):
         extra = int(surge.factor * (surge.end - surge.start) / step) + int(d.rng.integers(2, 12))
         at = np.sort(np.append(at, d.rng.integers(surge.start, surge.end, size=extra)))
-    _run(d, at, _backend(d), int(d.rng.integers(1, 4)) if d.chance(0.35) and step >= 30 * MINUTE else 0)
+    _run(d, at, _backend(d), int(d.rng.integers(1, 4)) if d.chance(0.3) and step >= 60 * MINUTE else 0)
 
 
 def daily(d: Diary) -> None:
@@ -127,14 +129,14 @@ def returning(d: Diary) -> None:
 def pipeline(d: Diary) -> None:
     """CI with federated credentials: runs in working hours, each 4-8 tokens in 155 s from a fresh runner.
 
-    Source: the Terraform runs of the public sample rows; GitHub-hosted runners rotate over many prefixes of one network.
+    Source: the Terraform runs of the public sample rows; hosted runners rotate over many prefixes of one network.
     """
     team, rng = d.persona.team, d.rng
     cloud = pick(rng, CLOUDS[2:4])
     known = [prefix(rng, cloud) for _ in range(int(rng.integers(6, 16)))]
     d.own_federation(int(rng.integers(1, 4)))
     d.sdk = TERRAFORM
-    load = Load(per_hour=float(rng.gamma(2.0, 0.35)) * d.world.rate, shape=OFFICE_HOURS, weekend=0.05, dispersion=2.0)
+    load = Load(per_hour=float(rng.gamma(2.0, 0.18)) * d.world.rate, shape=OFFICE_HOURS, weekend=0.05, dispersion=2.0)
     runs = load.sample(rng, d.clock, swells(rng, d.period, SURGES_PER_DAY), team.holidays)
     if d.chance(0.5):
         runs = np.sort(np.append(runs, on_days(rng, d.clock, d.clock.days(), 2.5, 10 * MINUTE)))
@@ -151,7 +153,7 @@ def pipeline(d: Diary) -> None:
     at, parent = bursts(rng, runs, sizes, 155.0 * SECOND)
     d.sign_in(at, Resource.ARM, ip=ip[parent], credential=credential[parent])
     d.sign_in(runs + 30 * SECOND, Resource.GRAPH, ip=ip, credential=credential)
-    _pipeline_failures(d, runs, ip, credential)
+    _pipeline_failures(d, runs, ip)
     if d.chance(0.6):
         vault = d.a_vault()
         d.open_vault(runs, vault, ip)
@@ -160,7 +162,7 @@ def pipeline(d: Diary) -> None:
             d.deploy_secret(vault, runs, ip)
 
 
-def _pipeline_failures(d: Diary, runs: Times, ip: Indexes, credential: Indexes) -> None:
+def _pipeline_failures(d: Diary, runs: Times, ip: Indexes) -> None:
     """Branches without a federated record (700213), assertions grown old in a slow job (700024): daily life."""
     bad = np.flatnonzero(d.rng.random(len(runs)) < 0.012)
     at, parent = bursts(d.rng, runs[bad], d.rng.integers(1, 4, size=len(bad)), 60.0 * SECOND)
@@ -171,7 +173,7 @@ def _pipeline_failures(d: Diary, runs: Times, ip: Indexes, credential: Indexes) 
 def service(d: Diary) -> None:
     """An autoscaled, user-facing service: over-dispersed load by night and day; releases shift its level for good."""
     _on_servers(d, hosts=3)
-    per_hour = float(d.rng.lognormal(-0.5, 0.7)) * d.world.rate
+    per_hour = float(d.rng.lognormal(-0.7, 0.7)) * d.world.rate
     surges = swells(d.rng, d.period, SURGES_PER_DAY)
     sigma, dispersion = float(d.rng.uniform(0.15, 0.5)), float(d.rng.uniform(1.0, 6.0))
     load = Load(per_hour, NIGHT_AND_DAY, float(d.rng.uniform(0.4, 1.0)), sigma, dispersion)
@@ -208,7 +210,7 @@ def office_app(d: Diary) -> None:
 def chatty(d: Diary) -> None:
     """An application that asks for a token per request, and always has (what a caching rule must learn to know)."""
     _on_servers(d, hosts=1)
-    load = Load(float(d.rng.uniform(8, 20)) * d.world.rate, NIGHT_AND_DAY, 0.6, 0.2, 5.0)
+    load = Load(float(d.rng.uniform(7, 13)) * d.world.rate, NIGHT_AND_DAY, 0.6, 0.2, 5.0)
     d.sign_in(load.sample(d.rng, d.clock, swells(d.rng, d.period, SURGES_PER_DAY)), _backend(d))
 
 
@@ -258,7 +260,13 @@ def backup(d: Diary) -> None:
     d.fetch(daily_at, vault, d.choose_items(vault, 2), where, operation="SecretListVersions")
     turns = daily_at[d.rng.random(len(daily_at)) < 0.15]
     d.fetch(turns + MINUTE, vault, d.choose_items(vault, 1), d.egress.draw(d.rng, turns), operation="SecretSet")
-    d.fetch(turns + 2 * MINUTE, vault, d.world.vaults[vault].of("keys")[:1], d.egress.draw(d.rng, turns), operation="KeyRotate")
+    d.fetch(
+        turns + 2 * MINUTE,
+        vault,
+        d.world.vaults[vault].of("keys")[:1],
+        d.egress.draw(d.rng, turns),
+        operation="KeyRotate",
+    )
 
 
 def newcomer(d: Diary) -> None:
@@ -342,7 +350,7 @@ def machine(d: Diary) -> None:
     _in_azure(d)
     _cached(d, Resource.VAULT)
     vault = d.a_vault()
-    at = every(d.rng, d.period, int(d.rng.choice((60, 120, 240, 360))) * MINUTE, 30 * SECOND)
+    at = every(d.rng, d.period, int(d.rng.choice((60, 120, 240, 360, 720))) * MINUTE, 30 * SECOND)
     ip = d.egress.draw(d.rng, at)
     reboots = at[d.rng.random(len(at)) < 0.02]
     d.open_vault(reboots, vault, d.egress.draw(d.rng, reboots), token=False)
@@ -358,7 +366,7 @@ def machine(d: Diary) -> None:
 def scale_set(d: Diary) -> None:
     """A scale set: instances come and go with the day's load, each starts with a token and a secret."""
     _in_azure(d)
-    load = Load(float(d.rng.uniform(0.3, 1.2)) * d.world.rate, NIGHT_AND_DAY, 0.6, 0.35, 1.5)
+    load = Load(float(d.rng.uniform(0.2, 0.8)) * d.world.rate, NIGHT_AND_DAY, 0.6, 0.35, 1.5)
     at = load.sample(d.rng, d.clock, swells(d.rng, d.period, SURGES_PER_DAY))
     d.sign_in(at, Resource.VAULT, ip=-1, credential=-1)
     d.sign_in(at + SECOND, Resource.STORAGE, ip=-1, credential=-1)
@@ -366,5 +374,3 @@ def scale_set(d: Diary) -> None:
     vault = d.a_vault()
     d.open_vault(at, vault, ip, token=False)
     d.fetch(at + SECOND, vault, d.choose_items(vault, 1), ip)
-
-

@@ -1,4 +1,4 @@
-"""Who lives in the tenant: teams with offices, clouds and vaults; people, service principals, managed identities, agents.
+"""Who lives in the tenant: teams with offices, clouds, vaults; people, service principals, managed identities, agents.
 
 What there is, is drawn from each team's or identity's own stream: a world of 301 identities is a world of 300 and one
 more. The registries (addresses, credentials, vaults) only intern; their order never shows in a row.
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.testing.simulate import chance
 from monitor.testing.simulate.calendar import DAY, Clock, Period
@@ -66,7 +67,7 @@ class Vault:
     items: list[Item]
     stock: int
 
-    def of(self, collection: Collection) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    def of(self, collection: Collection) -> NDArray[np.int64]:
         """Indexes of the items of one collection that were there from the start."""
         old = self.items[: self.stock]
         return np.array([n for n, item in enumerate(old) if item.collection == collection], dtype=np.int64)
@@ -156,14 +157,18 @@ class World:
 
     def _vault(self, rng: np.random.Generator, team: int, subscription: str, part: str) -> int:
         name = f"kv-t{team:03d}-{part}-{int(rng.integers(16**4)):04x}"
-        shape: Shape = ("new", "new", "old", "both")[int(rng.integers(4))]  # type: ignore[assignment]
+        shape: Shape = ("new", "new", "old", "both")[int(rng.integers(4))]
         counts: dict[Collection, int] = {
             "secrets": int(rng.integers(12, 50)),
             "keys": int(rng.integers(1, 6)),
             "certificates": int(rng.integers(1, 4)),
         }
-        items = [Item(collection, f"{collection[:-1]}-{n:02d}") for collection, many in counts.items() for n in range(many)]
-        self.vaults.append(Vault(name, subscription, f"rg-{part}-{team:03d}", shape, int(rng.integers(2**62)), items, len(items)))
+        items = [
+            Item(collection, f"{collection[:-1]}-{n:02d}") for collection, many in counts.items() for n in range(many)
+        ]
+        self.vaults.append(
+            Vault(name, subscription, f"rg-{part}-{team:03d}", shape, int(rng.integers(2**62)), items, len(items))
+        )
         return len(self.vaults) - 1
 
     def _persona(self, number: int, behaviour: str, kind: Kind) -> Persona:

@@ -53,9 +53,7 @@ def _cast(
 ) -> Scene | None:
     """A victim the attack makes sense against, and a moment; None where the world has neither."""
     period = world.period
-    warm = min(attack.after, WARM_UP) if period.days >= 21 else period.days * 0.4
-    if attack.after > WARM_UP:
-        warm = attack.after
+    warm = period.days * 0.4 if period.days < 21 and attack.after <= WARM_UP else attack.after
     room = period.days - warm - attack.before
     fitting = [one for one in diaries if attack.fits(one)]
     fresh = [one for one in fitting if one.persona.index not in taken] or fitting
@@ -64,10 +62,9 @@ def _cast(
     victim = fresh[int(rng.integers(len(fresh)))]
     taken.add(victim.persona.index)
     start = period.start + int((warm + room * share) * DAY) + int(rng.integers(HOUR))
-    for spell in weather.lost:
-        if spell.start - 2 * HOUR <= start < spell.end:
-            start = spell.end + HOUR
-    return Scene(world, diaries, victim, rng, grade, start)
+    scene = Scene(world, diaries, victim, rng, grade, start, weather.lost)
+    scene.clear()
+    return scene
 
 
 def _label(name: str, kind: str, scene: Scene) -> Label:

@@ -115,4 +115,3 @@ ATTACKS: Final[Mapping[str, Attack]] = {
     "D66": Attack("Token without use", plunder.without_use, _is("machine", "scale_set", "service"), before=3.5),
 }
 """Catalogue id -> attack."""
-

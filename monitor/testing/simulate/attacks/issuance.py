@@ -75,7 +75,8 @@ def off_schedule(s: Scene) -> None:
     hours = np.concatenate([rows["at"] for rows in s.victim.tokens]) // HOUR % 24
     quiet = np.bincount(hours, minlength=24)
     wanted = int(s.rng.choice(np.flatnonzero(quiet == quiet.min())))
-    s.start = s.start // DAY * DAY + wanted * HOUR + int(s.rng.integers(5, 50)) * MINUTE
+    s.start += (wanted - s.start // HOUR % 24) % 24 * HOUR
+    s.clear()
     s.tokens(s.over(s.size(25, 6, 2), 15 * MINUTE))
 
 
@@ -146,7 +147,14 @@ def spray(s: Scene) -> None:
     others = [one for one in s.diaries if one.persona.kind == "service_principal"]
     count = min(len(others), s.size(40, 12, 4))
     for number in s.rng.choice(len(others), size=count, replace=False):
-        s.tokens(s.over(s.size(3, 2, 1), 14 * MINUTE), Resource.GRAPH, who=others[int(number)], code=7000215, ip=ip, credential=-1)
+        s.tokens(
+            s.over(s.size(3, 2, 1), 14 * MINUTE),
+            Resource.GRAPH,
+            who=others[int(number)],
+            code=7000215,
+            ip=ip,
+            credential=-1,
+        )
 
 
 def expired(s: Scene) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from monitor.testing.simulate import chance
 from monitor.testing.simulate.calendar import DAY, HOUR, MINUTE, Times, moment
+from monitor.testing.simulate.delivery import Spell
 from monitor.testing.simulate.diary import Diary, Indexes
 from monitor.testing.simulate.places import CLOUDS, HOSTILE, Address, Place, pick, prefix
 from monitor.testing.simulate.world import Persona, World
@@ -63,6 +64,7 @@ class Scene:
     rng: np.random.Generator
     grade: Grade
     start: int
+    lost: Sequence[Spell] = ()
     identities: list[str] = field(default_factory=list)
     ips: list[str] = field(default_factory=list)
     vaults: list[str] = field(default_factory=list)
@@ -94,6 +96,12 @@ class Scene:
         return max(round(self.peak(calls=calls) * self.times), self.size(*floor))
 
     # When and where.
+
+    def clear(self) -> None:
+        """Start after the hours whose rows are lost: an attack nobody logged cannot be found."""
+        for spell in sorted(self.lost, key=lambda spell: spell.start):
+            if spell.start - 2 * HOUR <= self.start < spell.end:
+                self.start = spell.end + HOUR
 
     def over(self, count: int, length: int) -> Times:
         """`count` times within `length` microseconds from the start."""
@@ -180,12 +188,10 @@ class Scene:
     ) -> None:
         """Token requests that belong to the attack."""
         diary = who or self.victim
-        managed = diary.persona.kind in {"managed_identity"}
+        managed = diary.persona.kind == "managed_identity"
         where = -1 if managed else (self.own_ip() if ip is None else ip)
         what = self.usual_resource() if resource is None else resource
-        diary.sign_in(
-            at, what, code=code, ip=where, credential=credential, client=client, interactive=interactive
-        )
+        diary.sign_in(at, what, code=code, ip=where, credential=credential, client=client, interactive=interactive)
         self.span(at)
         self.involve(diary.persona)
 
@@ -212,6 +218,7 @@ class Scene:
         self.victim.note(self.start + after, what, *extra, actor=actor, target=target, ip=ip)
         self.span(np.array([self.start + after]))
         self.involve(self.world.personas[self.victim.persona.index if target is None else target])
+        self.involve(self.world.personas[actor])
 
     def culprit(self) -> Persona:
         """A person whose account does the administration of the attack."""

@@ -12,7 +12,11 @@ from monitor.testing.simulate.world import HOSTILE_NAMES, Credential, Persona
 
 def federation_added(s: Scene) -> None:
     """A federated credential is added, with an issuer of the attacker's if blatant, and soon used unless subtle."""
-    issuer = "https://idp.evil.example/oauth2/default" if s.grade == "blatant" else "https://token.actions.githubusercontent.com"
+    issuer = (
+        "https://idp.evil.example/oauth2/default"
+        if s.grade == "blatant"
+        else "https://token.actions.githubusercontent.com"
+    )
     s.note("federation", s.new_key(), issuer, actor=s.culprit().index)
     if s.grade == "subtle":
         return
@@ -63,7 +67,10 @@ def brief_life(s: Scene) -> None:
 
 def consent(s: Scene) -> None:
     """People consent to an application nobody knew."""
-    app, scope = s.new_key(), {"blatant": "Mail.ReadWrite Files.ReadWrite.All", "moderate": "Mail.Read"}.get(s.grade, "User.Read")
+    app, scope = (
+        s.new_key(),
+        {"blatant": "Mail.ReadWrite Files.ReadWrite.All", "moderate": "Mail.Read"}.get(s.grade, "User.Read"),
+    )
     for number in range(s.size(8, 3, 1)):
         actor = s.culprit()
         s.note("consent", app, scope, actor=actor.index, after=number * 7 * MINUTE)
