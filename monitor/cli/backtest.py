@@ -1,0 +1,64 @@
+"""`mintwatch backtest`: what the daemon would have said of exported logs, finding by finding."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli.opening import JsonOption, RulesOption, empty_state, engine, load_rules, moment, writable
+from monitor.cli.reporting import as_json, failures, show
+from monitor.cli.screen import complain, dump, progress
+from monitor.errors import InputError
+from monitor.sources.export import open_exports
+from monitor.store import Store
+from monitor.worker import App, lines, replay
+
+Input = Annotated[Path, typer.Option("--input", metavar="DIR", help="Folder of tables exported from Log Analytics.")]
+Output = Annotated[Path, typer.Option("--output", metavar="FILE", help="NDJSON to write, one line per finding.")]
+Since = Annotated[
+    datetime | None,
+    typer.Option("--since", metavar="TIME", parser=moment, help="Judge from here on; what lies before is history."),
+]
+Until = Annotated[datetime | None, typer.Option("--until", metavar="TIME", parser=moment, help="Stop here.")]
+State = Annotated[
+    Path | None, typer.Option("--state", metavar="DIR", help="New folder to keep facts, findings and decisions in.")
+]
+
+
+def backtest(
+    input: Input,  # noqa: A002
+    output: Output,
+    rules: RulesOption = None,
+    since: Since = None,
+    until: Until = None,
+    state: State = None,
+    json: JsonOption = False,
+) -> None:
+    """Replay exported logs as the daemon would have met them; one NDJSON line per finding, told or not.
+
+    TIME is a UTC date (2026-05-01) or a time with its zone (2026-05-01T10:00Z).
+    """
+    writable(output)
+    if since and until and since >= until:
+        raise InputError(f"--since {since} must be before --until {until}")
+    judged = load_rules(rules)
+    with engine() as running:
+        exports = open_exports(input, engine=running)
+        with Store(empty_state(state)) as store, progress() as tell:
+            report = replay(App(exports.sources, judged, store, running, progress=tell), since, until)
+            try:
+                count = lines.write(output, lines.lines(store))
+            except OSError as error:
+                raise InputError(f"{output}: cannot be written: {error.strerror or error}") from error
+    if json:
+        dump(as_json(report, count))
+    else:
+        show(report, count, output)
+    wrong = failures(report)
+    for one in wrong:
+        complain(one)
+    if wrong:
+        raise typer.Exit(1)
