@@ -59,10 +59,9 @@ class ExportSource:
         after = (since - self.overlap) if since is not None else clock.EPOCH
         starts: set[datetime] = set()
         for table, paths in self.tables.items():
-            kql = fold.lets({"after": after, "as_of": now, "settle": self.settle, "step": self.step}) + _CHANGED.format(
-                table=table, happened=_HAPPENED.get(table, "CreatedDateTime")
-            )
-            for row in self._engine.run(kql, {table: paths}).to_pylist():
+            kql = _CHANGED.format(table=table, happened=_HAPPENED.get(table, "CreatedDateTime"))
+            values = {"after": after, "as_of": now, "settle": self.settle}
+            for row in self._engine.run(kql, {table: paths}, values).to_pylist():
                 first, last = row["earliest"] - fold.MARGIN, row["latest"] + fold.MARGIN
                 start = clock.floor(first, self.step)
                 while start <= last:
@@ -72,11 +71,11 @@ class ExportSource:
 
     def fetch(self, window: Window, now: datetime) -> Fetched:
         """All of the window that had arrived before `now`."""
-        kql = fold.lets(fold.values(self._query, window, now, self._issuer)) + self._fold
+        values = fold.values(self._query, window, now, self._issuer)
         tables: dict[str, pa.Table | Slice] = dict.fromkeys(self._query.tables, _NOTHING)
         for name, paths in self.tables.items():
             tables[name] = Slice(paths, "TimeGenerated", window.start - fold.MARGIN, window.end + fold.MARGIN)
-        return fold.unpacked(self._query, [self._engine.run(kql, tables)])
+        return fold.unpacked(self._query, [self._engine.run(self._fold, tables, values)])
 
     def rows(self, window: Window, where: str, limit: int) -> pd.DataFrame:
         """Raw rows of the window's tables that satisfy `where`, oldest first; at most `limit`.
@@ -88,14 +87,15 @@ class ExportSource:
         """
         frames: list[pd.DataFrame] = []
         failures: list[QueryError] = []
+        values = {"window_start": window.start, "window_end": window.end}
         for table, paths in self.tables.items():
-            kql = fold.lets({"window_start": window.start, "window_end": window.end}) + (
+            kql = (
                 f"{table} | where TimeGenerated >= window_start and TimeGenerated < window_end\n"
                 f"| where {where}\n| sort by TimeGenerated asc | take {int(limit)}"
             )
             try:
                 piece = Slice(paths, "TimeGenerated", window.start, window.end)
-                frames.append(self._engine.run(kql, {table: piece}).to_pandas())
+                frames.append(self._engine.run(kql, {table: piece}, values).to_pandas())
             except QueryError as error:
                 failures.append(error)
         if failures and not frames:
@@ -108,7 +108,7 @@ _HAPPENED: Final = {"AuditLogs": "ActivityDateTime", "AZKVAuditLogs": "TimeGener
 _CHANGED: Final = (
     "{table} | extend happened = coalesce({happened}, TimeGenerated)"
     f" | extend arrived = {ARRIVAL} | where arrived >= after and arrived < as_of"
-    " | summarize earliest = min(TimeGenerated), latest = max(TimeGenerated) by start = bin(TimeGenerated, step)"
+    " | summarize earliest = min(TimeGenerated), latest = max(TimeGenerated) by start = bin(TimeGenerated, 1h)"
     " | where isnotnull(start)"
 )
 
