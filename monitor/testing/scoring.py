@@ -5,9 +5,10 @@ subject (or, where the subject is no identity, its own value or the majority of 
 attack and the bucket of such a finding overlaps [start, end + 1 h]. An attack is found by a true claim; further ones on
 it are ignored; every other claim is false.
 
-Choices where that leaves room, none of which helps a finder:
+Choices where that leaves room:
 
-- A bucket is [`bucket`, `bucket_end`). Without `bucket_end` it lasts to `time`, when it had been judged, and at most 1 h.
+- A bucket is [`bucket`, `bucket_end`). Without `bucket_end` it lasts to `time`, by when it had been judged, and at most
+  1 h.
 - In the warm-up neither claims nor attacks count: findings timed before its end are left out, attacks that start before
   it are no one's to find, and a claim on such an attack alone is neither true nor false.
 - Precision at a score is attacks found / (attacks found + false claims). For claims that meet one attack each it is the
@@ -20,7 +21,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -28,157 +28,28 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from rich.table import Table
 
-from monitor.clock import DAY, aware, iso
+from monitor.clock import aware, iso
 from monitor.errors import InputError
 from monitor.ports import Engine, Tables
+from monitor.testing.scoreboard import Label, Outcome, Scoreboard, table, to_json
+
+__all__ = [
+    "Label",
+    "Scoreboard",
+    "claims",
+    "identity_days",
+    "read_findings",
+    "read_labels",
+    "score",
+    "table",
+    "to_json",
+]
 
 GRACE: Final = timedelta(hours=1)
 """How long after its end an attack may still be noticed; also the longest a bucket of unsaid length lasts."""
 
-BUDGET: Final = 4.0
-"""False claims per 1,000 identity-days at which recall is read."""
-
-GRADES: Final = ("blatant", "moderate", "subtle")
-
 Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """One attack: who and what it touched, and when. Ids are bare and lower case."""
-
-    attack: str
-    kind: str
-    grade: str
-    identities: frozenset[str]
-    ips: frozenset[str]
-    vaults: frozenset[str]
-    start: datetime
-    end: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one attack: the score of each true claim on it, and how long after its start that was told."""
-
-    label: Label
-    claims: tuple[tuple[float, timedelta], ...]
-
-    @property
-    def score(self) -> float:
-        """The highest score of a claim on it; NaN if there was none."""
-        return max((score for score, _ in self.claims), default=float("nan"))
-
-    def found(self, threshold: float) -> bool:
-        """Whether some claim on it scores at least that."""
-        return any(score >= threshold for score, _ in self.claims)
-
-    def delay(self, threshold: float) -> timedelta | None:
-        """From its start to the first telling among the claims that score at least that."""
-        return min((delay for score, delay in self.claims if score >= threshold), default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One threshold of the sweep: what is found and what is false at or above it."""
-
-    threshold: float
-    found: int
-    false: int
-    recall: float
-    precision: float
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Attacks of one grade or kind at one threshold: how many, how many found, and the median time to detect."""
-
-    attacks: int
-    found: int
-    delay: timedelta | None
-
-    @property
-    def recall(self) -> float:
-        """Found of attacks; NaN if there were none."""
-        return self.found / self.attacks if self.attacks else float("nan")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A scoreboard read at one threshold."""
-
-    threshold: float
-    false: int
-    all: Part
-    grades: Mapping[str, Part]
-    kinds: Mapping[str, Part]
-    missed: tuple[Label, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Scoreboard:
-    """All that a scoring needs to know of claims: those on attacks, by attack, and the scores of the false ones."""
-
-    identity_days: int
-    outcomes: tuple[Outcome, ...]
-    false: tuple[float, ...]
-
-    def of(self, kinds: Iterable[str]) -> Scoreboard:
-        """The same with attacks of these kinds alone; claims on others stay ignored, false ones stay false."""
-        wanted = frozenset(kinds)
-        return Scoreboard(
-            self.identity_days, tuple(one for one in self.outcomes if one.label.kind in wanted), self.false
-        )
-
-    def points(self) -> tuple[Point, ...]:
-        """The sweep, a point for each distinct score, highest first."""
-        best = np.array([one.score for one in self.outcomes if one.claims])
-        false = np.array(self.false)
-        thresholds = np.unique(np.concatenate([best, false]))[::-1]
-        hits = best.size - np.searchsorted(np.sort(best), thresholds, side="left")
-        wrong = false.size - np.searchsorted(np.sort(false), thresholds, side="left")
-        return tuple(
-            Point(float(at), int(hit), int(miss), hit / max(len(self.outcomes), 1), hit / (hit + miss))
-            for at, hit, miss in zip(thresholds, hits, wrong, strict=True)
-        )
-
-    def average_precision(self) -> float:
-        """The sum of precision x gain in recall along the sweep; NaN if there is nothing to find."""
-        if not self.outcomes:
-            return float("nan")
-        total, before = 0.0, 0.0
-        for point in self.points():
-            total += (point.recall - before) * point.precision
-            before = point.recall
-        return total
-
-    def threshold(self, budget: float = BUDGET) -> float:
-        """The lowest score at which there are at most `budget` false claims per 1,000 identity-days; inf if none is."""
-        allowed = budget * self.identity_days / 1000
-        return min((point.threshold for point in self.points() if point.false <= allowed), default=float("inf"))
-
-    def at(self, budget: float = BUDGET) -> Reading:
-        """What is found at that many false claims per 1,000 identity-days."""
-        return self.over(self.threshold(budget))
-
-    def over(self, threshold: float) -> Reading:
-        """What is found at and above a score, say the one from which incidents are told."""
-        return Reading(
-            threshold=threshold,
-            false=sum(score >= threshold for score in self.false),
-            all=_part(self.outcomes, threshold),
-            grades={
-                grade: _part([one for one in self.outcomes if one.label.grade == grade], threshold)
-                for grade in sorted({one.label.grade for one in self.outcomes}, key=_grade)
-            },
-            kinds={
-                kind: _part([one for one in self.outcomes if one.label.kind == kind], threshold)
-                for kind in sorted({one.label.kind for one in self.outcomes})
-            },
-            missed=tuple(one.label for one in self.outcomes if not one.found(threshold)),
-        )
 
 
 def read_labels(path: Path) -> tuple[Label, ...]:
@@ -245,13 +116,14 @@ def claims(findings: Iterable[Mapping[str, object]]) -> pd.DataFrame:
     frame = frame[frame["score"].notna()].reset_index(drop=True)
     for column in ("time", "bucket", "bucket_end"):
         frame[column] = pd.to_datetime(frame[column], utc=True, format="ISO8601").astype("datetime64[us, UTC]")
-    unsaid = frame[["time", "bucket"]].max(axis=1).clip(upper=frame["bucket"] + GRACE)
-    word, value = frame["subject"].str.partition(":")[0], frame["subject"].str.partition(":")[2].str.lower()
-    is_identity = word == "identity"
+    latest = frame["bucket"] + GRACE
+    unsaid = frame["time"].where(frame["time"] < latest, latest)
+    value = frame["subject"].str.replace(r"^[^:]*:", "", regex=True).str.lower()
+    is_identity = frame["subject"].str.startswith("identity:")
     grouped = frame.groupby([frame["subject"], frame["time"].dt.floor("D")], sort=True)
     return frame.assign(
         bucket_end=frame["bucket_end"].fillna(unsaid),
-        value=value.where(~is_identity, value.str.rpartition(":")[2]),
+        value=value.where(~is_identity, value.str.replace(r"^.*:", "", regex=True)),
         is_identity=is_identity,
         claim=grouped.ngroup(),
         claim_score=grouped["score"].transform("max"),
@@ -266,7 +138,7 @@ def score(
     Parameters
     ----------
     findings
-        As `read_findings` gives them: at least `time`, `bucket`, `subject`, `score`; optionally `bucket_end`, `members`.
+        As `read_findings` gives them: `time`, `bucket`, `subject`, `score`, and `bucket_end`, `members` where known.
     identity_days
         As `identity_days` counts them.
     warm_up_end
@@ -303,21 +175,10 @@ def _true(rows: pd.DataFrame, label: Label) -> Bools:
     points = rows["bucket_end"] <= rows["bucket"]
     reaches = (rows["bucket_end"] > label.start) | (points & (rows["bucket"] >= label.start))
     near = (rows["bucket"] <= label.end + GRACE) & reaches
-    crowd = np.zeros(len(rows), dtype=bool)
-    for place in np.flatnonzero(near & ~rows["is_identity"]):
-        members = rows["members"].iat[place]
-        crowd[place] = 2 * len(members & label.identities) > len(members)
-    return np.asarray(near & (mine | touched | crowd), dtype=bool)
-
-
-def _part(outcomes: Sequence[Outcome], threshold: float) -> Part:
-    delays = sorted(delay for one in outcomes if (delay := one.delay(threshold)) is not None)
-    middle = (delays[(len(delays) - 1) // 2] + delays[len(delays) // 2]) / 2 if delays else None
-    return Part(len(outcomes), len(delays), middle)
-
-
-def _grade(grade: str) -> tuple[int, str]:
-    return (GRADES.index(grade) if grade in GRADES else len(GRADES), grade)
+    crowd = np.array(
+        [2 * len(members & label.identities) > len(members) for members in rows["members"].tolist()], dtype=np.bool_
+    )
+    return np.asarray(near & (mine | touched | (~rows["is_identity"] & crowd)), dtype=np.bool_)
 
 
 def _ids(row: Mapping[str, object], column: str) -> frozenset[str]:
@@ -339,7 +200,7 @@ def _lines(path: Path) -> Iterable[tuple[str, Mapping[str, object]]]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
                 row = json.loads(line)
