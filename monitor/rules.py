@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -19,10 +20,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.scalarstring import LiteralScalarString
 
 from monitor import kql
 from monitor.clock import BIN, DAY
-from monitor.errors import InputError, QueryError, RuleError
+from monitor.errors import InputError, RuleError
 from monitor.frames import DIMENSIONS, FACTS
 from monitor.model import Level
 
@@ -52,7 +54,6 @@ def duration(text: object) -> timedelta:
 
 
 Duration: TypeAlias = Annotated[timedelta, BeforeValidator(duration)]
-Dimension: TypeAlias = Annotated[str, BeforeValidator(lambda value: _dimension(value))]
 
 
 def _dimension(value: object) -> str:
@@ -61,9 +62,24 @@ def _dimension(value: object) -> str:
     return str(value)
 
 
+Dimension: TypeAlias = Annotated[str, BeforeValidator(_dimension)]
+
+
 def _nearest(word: str, words: Iterable[str]) -> str:
     close = get_close_matches(word, list(words), n=1)
     return f", did you mean {close[0]!r}?" if close else ""
+
+
+_WORDS = re.compile(r"""(@"[^"]*"|@'[^']*'|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|//[^\n]*)|(?<![\w.])kind(?!\w)""")
+
+
+def bracketed(predicate: str) -> str:
+    """The predicate with the column `kind` in brackets: it is a keyword of KQL, which people need not know.
+
+    >>> print(bracketed('kind == "kind" and outcome == "issued"'))
+    ['kind'] == "kind" and outcome == "issued"
+    """
+    return _WORDS.sub(lambda word: word[1] or "['kind']", predicate)
 
 
 class Judge(Protocol):
@@ -105,7 +121,7 @@ class Rule(BaseModel):
     title: str = Field(min_length=3, max_length=80)
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     status: Annotated[Literal["experimental", "stable"], Field()]
-    level: Annotated[Level, BeforeValidator(lambda value: Level(value))]
+    level: Annotated[Level, BeforeValidator(Level)]
     description: str = ""
     tags: tuple[str, ...] = Field(default=(), strict=False)
     references: tuple[str, ...] = Field(default=(), strict=False)
@@ -125,6 +141,11 @@ class Rule(BaseModel):
     _file: str = PrivateAttr(default="")
     _judge: Any = PrivateAttr(default=None)
 
+    @field_validator("where", "after")
+    @classmethod
+    def _brackets(cls, value: str) -> str:
+        return bracketed(value)
+
     @field_validator("bucket")
     @classmethod
     def _whole_bins(cls, value: timedelta) -> timedelta:
@@ -139,8 +160,13 @@ class Rule(BaseModel):
 
     @property
     def family(self) -> str:
-        """Measure family: rules of one stream and family look at the same tokens, which count once in an incident."""
-        return f"new {','.join(self.new)}" if self.new else str(self.measure)
+        """Measure family: rules of one stream and family look at the same tokens, which count once in an incident.
+
+        A new country comes with a new network and a new address range, a new vault with new secrets: one family each.
+        """
+        if self.new:
+            return f"new {', '.join(sorted({FAMILIES.get(column, column) for column in self.new}))}"
+        return "wake" if self.detector == "first_seen" else str(self.measure)
 
     @property
     def sliding(self) -> bool:
@@ -170,6 +196,16 @@ class Rule(BaseModel):
         """8 hex digits that change whenever what the rule counts does."""
         return sha256(f"{self.predicate}\n{self.by}\n{self.new}".encode()).hexdigest()[:8]
 
+
+FAMILIES = {
+    "ip": "place",
+    "prefix": "place",
+    "asn": "place",
+    "country": "place",
+    "object": "resource",
+    "credential_id": "credential",
+}
+"""What a new value of a column is new of, where several columns move together."""
 
 SUBJECTS = {
     "identity": "identity",
@@ -236,7 +272,8 @@ def _check(path: Path, document: CommentedMap, detectors: Mapping[str, Any]) -> 
     if rule.id != path.stem:
         mistakes.append(f"{path}:{_line(document, ('id',))}: id {rule.id!r} is not the file's name {path.stem!r}")
     for key in ("where", "after"):
-        mistakes += _bind(path, document, key, str(getattr(rule, key)))
+        if key in document:
+            mistakes += _bind(path, document, key, str(document[key]))
     judge, wrong = _make(path, document, rule, detectors)
     rule._file, rule._judge = str(path), judge
     mistakes += wrong
@@ -247,25 +284,49 @@ def _make(path: Path, document: CommentedMap, rule: Rule, detectors: Mapping[str
     where = f"{path}:{_line(document, ('detector',))}"
     if rule.detector not in detectors:
         known = ", ".join(sorted(detectors))
-        return None, [f"{where}: no detector {rule.detector!r}{_nearest(rule.detector, detectors)} Known: {known}"]
+        return None, [f"{where}: no detector {rule.detector!r}{_nearest(rule.detector, detectors)}; known are {known}"]
     judge = detectors[rule.detector]
     try:
         made = judge.model_validate(rule.params)
     except ValidationError as error:
         return None, _mistakes(path, document, error, judge, ("params",))
-    wanted = [str(need) for need in judge.wants if not getattr(rule, need)]
-    return made, [f"{where}: detector {rule.detector!r} needs the key {need!r}" for need in wanted]
+    mistakes = [
+        f"{where}: detector {rule.detector!r} needs the key {need!r}" for need in judge.wants if not getattr(rule, need)
+    ]
+    mistakes += [
+        f"{path}:{_line(document, (key,))}: detector {rule.detector!r} makes no use of the key {key!r}"
+        for key, frame in USES.items()
+        if getattr(rule, key) and frame not in judge.needs
+    ]
+    return made, mistakes
+
+
+USES = {"new": "spans", "after": "after"}
+"""Keys of a rule that only detectors with that need look at."""
 
 
 def _bind(path: Path, document: CommentedMap, key: str, text: str) -> list[str]:
+    """The mistakes of one predicate, at the line of the file and the place in the predicate where they stand."""
     if not text.strip():
         return []
-    query = f"facts\n| where\n{text}\n| count"
-    try:
-        kql.check(query, {"facts": KUSTO_FACTS})
-    except QueryError as error:
-        return [f"{path}:{_line(document, (key,))}: {key}: {error}"]
-    return []
+    lines = []
+    asked = f"facts\n| where (\n{bracketed(text)}\n)\n| count"
+    for problem in _engine().validate(asked, {"facts": KUSTO_FACTS}):
+        row = min(max(problem.line - BEFORE, 1), len(text.splitlines()))
+        added = asked.splitlines()[problem.line - 1][: problem.column].count("['kind']") * len("['']")
+        start = _line(document, (key,))
+        line = start + row if isinstance(document[key], LiteralScalarString) else start
+        lines.append(f"{path}:{line}: {key}: line {row}, column {problem.column - added}: {problem.message}")
+    return lines
+
+
+BEFORE = 2
+"""Lines of the query before the predicate it checks."""
+
+
+@cache
+def _engine() -> kql.DuckEngine:
+    return kql.DuckEngine(threads=1)
 
 
 def _mistakes(
@@ -288,7 +349,8 @@ def _mistakes(
 
 def _line(document: CommentedMap, loc: Sequence[Any]) -> int:
     """The line, counted from 1, of the deepest part of `loc` that the document holds."""
-    line, node = 1, document
+    line: int = 1
+    node: Any = document
     for part in loc:
         try:
             line = (node.lc.key(part) if isinstance(node, CommentedMap) else node.lc.item(part))[0] + 1

@@ -16,7 +16,6 @@ from monitor.model import Window
 from monitor.ports import Need, Past
 from monitor.rules import Duration
 
-
 TWO_GAPS = 2
 """Active days that must lie before a wake-up for two earlier gaps to have been seen."""
 
@@ -25,8 +24,9 @@ class FirstSeen(BaseModel):
     """Says "this group has not shown this value for `forget`", once the group is known for `warmup`.
 
     Without `new` columns the value is the group itself: it wakes after a silence. Memory is SPANS of the rule's own
-    predicate, so that a failed try does not make an address "seen". How rare news are for this group and for all
-    groups decides the score, as for `limit`.
+    predicate, so that a failed try does not make an address "seen". Where the rule has an `after` predicate, a group
+    is known and active by that one: a workload known for its tokens may then show its first token for a vault. How rare
+    news are for this group and for all groups decides the score, as for `limit`.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class FirstSeen(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    needs: ClassVar[frozenset[Need]] = frozenset({"spans"})
+    needs: ClassVar[frozenset[Need]] = frozenset({"spans", "after"})
     wants: ClassVar[tuple[str, ...]] = ()
     least: ClassVar[float] = 1.0
 
@@ -61,40 +61,37 @@ class FirstSeen(BaseModel):
         if past.spans.empty:
             return empty(SCORES, past.by)
         spans = past.spans.sort_values(["seen_at", "first_at", "key"], ignore_index=True)
-        (groups,) = counting.numbers(past.by, spans)
-        news = self._news(spans.assign(group=groups, bucket=spans["first_at"].dt.floor(past.bucket)))
+        known = past.after.sort_values(["seen_at", "first_at"], ignore_index=True) if len(past.after.columns) else spans
+        groups, known_groups = counting.numbers(past.by, spans, known)
+        known = known.assign(group=known_groups)
+        news = self._news(spans.assign(group=groups, bucket=spans["first_at"].dt.floor(past.bucket)), known)
         inside = (news["first_at"] >= window.start) & (news["first_at"] < window.end)
-        parts = [self._day(news, spans, groups, day) for day in sorted(news.loc[inside, "day"].unique())]
+        parts = [self._day(news, known, day) for day in sorted(news.loc[inside, "day"].unique())]
         return conform(pd.concat(parts), SCORES, past.by) if parts else empty(SCORES, past.by)
 
-    def _news(self, spans: pd.DataFrame) -> pd.DataFrame:
-        """The days on which a key came after a silence of `forget`, or for the first time, in a group that may be
-        judged; `quiet` is the silence.
+    def _news(self, spans: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+        """Days on which a key came first, or after a silence (`quiet`) of `forget`, in a group that may be judged.
 
         Everything runs in order of arrival, so that a row that comes late changes nothing said before it came.
         """
         days = spans.drop_duplicates(["group", "key", "day"])
         days = days.assign(quiet=_silences(days, ["group", "key"]))
-        own = days.drop_duplicates(["group", "day"])
-        mine = own.groupby("group")
-        own = own.assign(rank=mine.cumcount(), known=own["first_at"] - mine["first_at"].cummin())
-        own = own.assign(gap=_silences(own, ["group"]).fillna(pd.Timedelta(0)))
-        own = own.assign(longest=own.groupby("group")["gap"].transform(lambda gaps: gaps.cummax().shift()))
-        days = days.merge(own[["group", "day", "rank", "known", "longest"]], on=["group", "day"], how="left")
-        judged = (days["known"] >= self.warmup) & (days["rank"] >= self.active)
+        days = _acquainted(days, known.drop_duplicates(["group", "day"]))
+        judged = (days["first_at"] - days["since"] >= self.warmup) & (days["before"] >= self.active)
         new = days["quiet"].isna() | (days["quiet"] >= self.forget)
         if self.gap_factor:
-            judged &= days["rank"] > TWO_GAPS
+            own = days.drop_duplicates(["group", "day"])
+            own = own.assign(gap=_silences(own, ["group"]).fillna(pd.Timedelta(0)))
+            own = own.assign(longest=own.groupby("group")["gap"].transform(lambda gaps: gaps.cummax().shift()))
+            days = days.merge(own[["group", "day", "longest"]], on=["group", "day"], how="left")
+            judged &= days["before"] > TWO_GAPS
             new = (days["quiet"] >= self.forget) & (days["quiet"] >= days["longest"] * self.gap_factor)
         return days[new & judged]
 
-    def _day(
-        self, news: pd.DataFrame, spans: pd.DataFrame, groups: counting.Ints, day: pd.Timestamp
-    ) -> pd.DataFrame:
+    def _day(self, news: pd.DataFrame, known: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
         today = news[news["day"] == day]
         before = news[(news["day"] < day) & (news["seen_at"] < day)].drop_duplicates(["group", "day"])
-        old = ((spans["day"] < day) & (spans["seen_at"] < day)).to_numpy()
-        judged = pd.DataFrame({"group": groups[old], "day": spans.loc[old, "day"]}).drop_duplicates()
+        judged = known[(known["day"] < day) & (known["seen_at"] < day)].drop_duplicates(["group", "day"])
         said = counting.count(
             today["group"].to_numpy(),
             np.ones(len(today)),
@@ -117,14 +114,19 @@ class FirstSeen(BaseModel):
             because=[
                 self._because(key, quiet, mine, days, every, said.judged_all)
                 for key, quiet, mine, days, every in zip(
-                    today["key"], today["quiet"], said.said, said.judged, said.said_all, strict=True
+                    today["key"],
+                    today["quiet"].dt.total_seconds() / DAY.total_seconds(),
+                    said.said,
+                    said.judged,
+                    said.said_all,
+                    strict=True,
                 )
             ],
         )
 
-    def _because(self, key: str, quiet: pd.Timedelta, mine: int, days: int, every: int, judged: int) -> str:
+    def _because(self, key: str, quiet: float, mine: int, days: int, every: int, judged: int) -> str:
         what = f"{key.replace(chr(31), ' ')}: " if key else ""
-        since = "never seen before" if pd.isna(quiet) else f"silent for {quiet / DAY:.0f} d before"
+        since = "never seen before" if np.isnan(quiet) else f"silent for {quiet:.0f} d before"
         return f"{what}{since}; new on {mine} of its {days} days and {every:,} of {judged:,} over all"
 
 
@@ -132,3 +134,17 @@ def _silences(frame: pd.DataFrame, keys: list[str]) -> pd.Series:
     """Time since the newest event of the same keys that had arrived on an earlier row; NaT for their first."""
     newest = frame.groupby(keys)["last_at"].cummax()
     return frame["first_at"] - newest.groupby([frame[key] for key in keys]).shift()
+
+
+def _acquainted(days: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """`days` with what was known of the group when each arrived: `since` when, and on how many days `before` this one.
+
+    Both are in order of arrival; `known` has one row per day of a group.
+    """
+    mine = known.groupby("group")
+    known = known.assign(since=mine["first_at"].cummin(), upto=mine.cumcount() + 1)
+    joined = pd.merge_asof(days, known[["group", "seen_at", "since", "upto"]], on="seen_at", by="group")
+    itself = known[["group", "day", "seen_at"]].rename(columns={"seen_at": "known_at"})
+    joined = joined.merge(itself, on=["group", "day"], how="left")
+    before = joined["upto"].fillna(0) - (joined["known_at"] <= joined["seen_at"])
+    return joined.assign(before=before).drop(columns=["upto", "known_at"])
