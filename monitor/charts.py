@@ -39,6 +39,8 @@ DOTS: Final = 100
 OBSERVED, EXPECTED, FLAGGED, INK, FAINT = "#56b4e9", "#0072b2", "#d55e00", "#333333", "#d9d9d9"
 MISSING: Final = "\u25af"
 TITLE_LIMIT, UNIT_LIMIT = 90, 24
+LEAST_SHOWN: Final = 12
+"""How many buckets wide the picture is at least."""
 SQUASHED: Final = 25.0
 """From this many times the rest on, one count would flatten everything else, and the axis turns logarithmic."""
 
@@ -68,7 +70,8 @@ def figure(band: Band) -> Figure:
     """The band as a matplotlib Figure, for a notebook.
 
     Counts are steps as wide as a bucket, the expected range is shaded, flagged buckets are coloured and marked. Where
-    `expected` is NaN throughout, a finite `high` is drawn as a limit, and if that is missing too, the counts alone.
+    `expected` is NaN throughout, a finite `high` is drawn as a limit, and if that is missing too, the counts alone. The
+    band gives every bucket it knows of, those with a count of 0 too: what it leaves out is drawn as a gap.
 
     Raises
     ------
@@ -101,6 +104,8 @@ def _plot(axes: Axes, band: Band) -> None:
     )
     width = _width(starts)
     edges, places = _edges(starts, width)
+    margin = max(0.0, LEAST_SHOWN * width - (edges[-1] - edges[0])) / 2
+    axes.set_xlim(edges[0] - margin, edges[-1] + margin)
     flagged = np.isin(starts, _days(band.marked))
     usual = np.where(flagged, np.nan, observed)
     if np.isfinite(expected).any():
@@ -109,19 +114,44 @@ def _plot(axes: Axes, band: Band) -> None:
     if flagged.any():
         loud = np.where(flagged, observed, np.nan)
         axes.stairs(_spread(loud, places), edges, fill=True, color=FLAGGED, zorder=4)
-        middles = starts[flagged] + width / 2
-        axes.plot(middles, loud[flagged], "v", color=FLAGGED, markersize=6, label="flagged", zorder=5)
+        _mark(axes, starts[flagged] + width / 2, observed[flagged])
     if np.isfinite(expected).any():
         axes.stairs(_spread(expected, places), edges, baseline=None, color=EXPECTED, lw=1.4, label="expected", zorder=3)
     elif np.isfinite(high).any():
         axes.stairs(_spread(high, places), edges, baseline=None, color=INK, ls="--", lw=1.2, label="limit", zorder=3)
     _scale(axes, observed, flagged, np.concatenate([expected, high]))
-    axes.set_xlim(edges[0], edges[-1])
+
+
+def _mark(axes: Axes, middles: Floats, counts: Floats) -> None:
+    """A mark above every flagged bucket, and the count of the highest in figures."""
+    from matplotlib.patheffects import withStroke
+    from matplotlib.transforms import offset_copy
+
+    above = offset_copy(axes.transData, fig=axes.get_figure(root=True), y=5, units="points")
+    axes.plot(middles, counts, "v", color=FLAGGED, markersize=6, label="flagged", zorder=5, transform=above)
+    if np.isfinite(counts).any():
+        top = int(np.nanargmax(counts))
+        left, right = axes.get_xlim()
+        late = middles[top] > left + 0.85 * (right - left)
+        axes.annotate(
+            f"{counts[top]:,.0f}",
+            (middles[top], counts[top]),
+            xytext=(-7 if late else 7, 1),
+            textcoords="offset points",
+            ha="right" if late else "left",
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            color=FLAGGED,
+            fontsize=9,
+            fontweight="bold",
+            zorder=5,
+        )
 
 
 def _shade(axes: Axes, edges: Floats, low: Floats, high: Floats) -> None:
     low, high = np.append(low, low[-1]), np.append(high, high[-1])
-    axes.fill_between(edges, low, high, step="post", color=EXPECTED, alpha=0.16, lw=0, label="expected range", zorder=1)
+    axes.fill_between(
+        edges, low, high, step="post", color=EXPECTED, alpha=0.22, lw=0, label="expected range", zorder=2.5
+    )
 
 
 def _days(times: Sequence[datetime]) -> Floats:
@@ -130,8 +160,9 @@ def _days(times: Sequence[datetime]) -> Floats:
 
 
 def _width(starts: Floats) -> float:
-    """The width of a bucket in days, from the closest two."""
-    return float(np.diff(starts).min(initial=1.0)) if starts.size > 1 else BIN / DAY
+    """The width of a bucket in days: the longest in which the distances are all whole, for gaps may hide some."""
+    seconds = np.rint(np.diff(starts) * DAY.total_seconds()).astype(np.int64)
+    return int(np.gcd.reduce(seconds)) / DAY.total_seconds() if seconds.size else BIN / DAY
 
 
 def _edges(starts: Floats, width: float) -> tuple[Floats, npt.NDArray[np.intp]]:
@@ -155,15 +186,14 @@ def _scale(axes: Axes, observed: Floats, flagged: npt.NDArray[np.bool_], edges: 
     top = float(np.nanmax(observed, initial=1.0))
     ordinary = max(float(rest.max(initial=0.0)), 1.0)
     if top > SQUASHED * ordinary:
-        axes.set_yscale("symlog", linthresh=max(ordinary, 2.0), linscale=1.0)
-        axes.set_ylim(0, top * 2.5)
+        axes.set_yscale("symlog", linthresh=10.0 ** np.ceil(np.log10(ordinary)), linscale=1.0)
+        axes.set_ylim(0, top * 8)
     else:
-        axes.set_ylim(0, max(top, ordinary) * 1.12)
+        axes.set_ylim(0, max(top, ordinary) * 1.2)
 
 
 def _frame(axes: Axes, band: Band) -> None:
     """Title, axes and legend: all outside of the data."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.ticker import FuncFormatter
 
     logarithmic = ", log scale" if axes.get_yscale() == "symlog" else ""
@@ -172,16 +202,33 @@ def _frame(axes: Axes, band: Band) -> None:
     for text, size in ((title, 11), (unit, 9)):
         text.set_parse_math(False)
         text.set(fontproperties=_font(), fontsize=size, color=INK)
-    locator = AutoDateLocator(tz=UTC, minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))  # type: ignore[no-untyped-call]
+    if band.at:
+        _clock(axes, min(band.at).astimezone(UTC).year)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=5, frameon=False, fontsize=8.5, borderaxespad=0.2)
+    else:
+        axes.set(xticks=[], yticks=[])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value == round(value) else ""))
     axes.tick_params(colors=INK, labelsize=8.5)
     axes.grid(axis="y", color=FAINT, lw=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    if band.at:
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=5, frameon=False, fontsize=8.5, borderaxespad=0.2)
+
+
+def _clock(axes: Axes, year: int) -> None:
+    """Days and hours, in UTC whatever the reader's configuration says."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(tz=UTC, minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
+    formatter = ConciseDateFormatter(  # type: ignore[no-untyped-call]
+        locator,
+        tz=UTC,
+        formats=["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S"],
+        zero_formats=["%Y", "%b", "%d %b", "%d %b", "%H:%M", "%H:%M"],
+        show_offset=False,
+    )
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(formatter)
+    axes.set_xlabel(f"{year}, UTC", loc="right", fontsize=8.5, color=INK)
 
 
 def _shown(text: str, limit: int) -> str:
