@@ -12,7 +12,8 @@ from monitor.worker import Report
 
 def failures(report: Report) -> list[str]:
     """What could not be finished, a line each."""
-    return [f"{one.name}: {one.error}" for one in (*report.sources, *report.rules) if one.error] + list(report.unsent)
+    sources = [f"{one.name}: {one.error}" for one in report.sources if one.error]
+    return [*sources, *(f"{one.name}: {one.error}" for one in report.rules if one.error), *report.unsent]
 
 
 def told(report: Report) -> int:

@@ -18,7 +18,7 @@ from rich.text import Text
 from monitor.hostile import clean
 from monitor.worker import app
 
-Json: TypeAlias = "str | int | float | bool | None | list[Json] | dict[str, Json]"
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
 PATIENCE = 2.0
 """Seconds of work before a progress bar appears."""

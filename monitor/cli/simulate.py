@@ -10,7 +10,8 @@ import typer
 from monitor.cli.opening import JsonOption
 from monitor.cli.screen import OUT, cell, dump, progress, say, table
 from monitor.clock import iso
-from monitor.testing.simulate import Format, simulate as write
+from monitor.testing.simulate import Format
+from monitor.testing.simulate import simulate as write
 
 Days = Annotated[int, typer.Option("--days", min=1, help="How many days of logs.")]
 Identities = Annotated[int, typer.Option("--identities", min=1, help="How many people and machines.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import TypeVar
 
@@ -17,8 +18,10 @@ ADAPTERS: dict[type, TypeAdapter[Finding] | TypeAdapter[Incident]] = {
 
 
 def dump(value: Finding | Incident) -> str:
-    """JSON text that `load` turns back into an equal value."""
-    return ADAPTERS[type(value)].dump_json(value).decode()  # type: ignore[arg-type]
+    """JSON text that `load` turns back into an equal value; NaN, which a detector says where it has no number, is kept
+    as such, where pydantic alone would write null.
+    """
+    return json.dumps(ADAPTERS[type(value)].dump_python(value, mode="json"))  # type: ignore[arg-type]
 
 
 def load(kind: type[T], text: str) -> T:
