@@ -31,16 +31,20 @@ def facts(window: Window, as_of: datetime) -> str:
 
 
 def activity(engine: Engine, tables: Tables, rule: Rule, window: Window, as_of: datetime) -> pd.DataFrame:
-    """ACTIVITY of the groups that reach the least the rule's detector can speak of in some bucket of the window.
+    """ACTIVITY of the groups that reach the least the rule's detector can speak of.
 
-    All of a group's buckets are there, so that its history is whole; groups that never reach it are not fetched.
+    Of buckets that stand side by side, all of a group's are there once one reaches it, so that its history is whole;
+    of sliding ones, those near one that does.
     """
     busy = _busy(engine, tables, rule, window, as_of)
     if not busy.num_rows:
         return empty(ACTIVITY, rule.by)
     by = ", ".join(rule.by)
+    head = f"{facts(window, as_of)} and {rule.predicate}\n"
+    if rule.sliding:
+        head += f"| extend near = bin(at, {_span(rule.bucket)})\n"
+    head += f"| join kind=leftsemi busy on {', '.join(busy.column_names)}\n"
     width = BIN if rule.sliding else rule.bucket
-    head = f"{facts(window, as_of)} and {rule.predicate}\n| join kind=leftsemi busy on {by}\n"
     if rule.measure.name == "events":
         query = head + _summary("value = sum(events)", by, width, "seen_at")
     else:
@@ -53,6 +57,7 @@ def activity(engine: Engine, tables: Tables, rule: Rule, window: Window, as_of: 
     frame = _pandas(engine.run(query, {**tables, "busy": busy}))
     if rule.sliding:
         frame = _slide(frame, rule)
+        frame = frame[frame.groupby([*rule.by, "bucket"], sort=False)["value"].transform("sum") >= rule.judge.least]
     return conform(_cumulate(frame, rule.by), ACTIVITY, rule.by)
 
 
@@ -64,17 +69,29 @@ def _summary(measure: str, by: str, width: timedelta, also: str) -> str:
 
 
 def _busy(engine: Engine, tables: Tables, rule: Rule, window: Window, as_of: datetime) -> pa.Table:
-    """The groups in which some bucket reaches the detector's `least`; for sliding buckets, some two neighbours."""
+    """The groups of which some bucket reaches the detector's `least`; for sliding buckets the (group, `near`) in which
+    one may, `near` being a bucket that stands beside others: a sliding one lies within two neighbours."""
     by = ", ".join(rule.by)
-    measure = "sum(events)" if rule.measure.name == "events" else f"dcount({rule.measure.column})"
     filled = " and ".join(f"isnotempty({column})" for column in rule.by)
-    least = rule.judge.least / 2 if rule.sliding else rule.judge.least
+    events = rule.measure.name == "events"
+    term = "" if events else f", term = {rule.measure.column}"
+    width = _span(rule.bucket)
     query = (
         f"{facts(window, as_of)} and {rule.predicate} and {filled}\n"
-        f"| summarize value = {measure} by {by}, bucket = bin(at, {_span(rule.bucket)})\n"
-        f"| where value >= {least}\n| distinct {by}"
+        f"| summarize value = sum(events) by {by}, near = bin(at, {width}){term}\n"
     )
-    return engine.run(query, tables)
+    if rule.sliding:
+        query += f"| mv-expand back = dynamic([0, 1]) to typeof(long)\n| extend near = near - back * {width}\n"
+    query += (
+        f"| summarize value = {'sum(value)' if events else 'dcount(term)'} by {by}, near\n"
+        f"| where value >= {rule.judge.least}\n| distinct {by}{', near' if rule.sliding else ''}"
+    )
+    table = engine.run(query, tables)
+    if not rule.sliding:
+        return table
+    pairs = _pandas(table)
+    pairs = pd.concat([pairs, pairs.assign(near=pairs["near"] + rule.bucket)]).drop_duplicates()
+    return pa.Table.from_pandas(pairs, schema=table.schema, preserve_index=False)
 
 
 def _slide(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:

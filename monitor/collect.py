@@ -10,14 +10,18 @@ from monitor.ports import Fetched, LogSource
 
 
 def collect(
-    source: LogSource, watermark: datetime | None, live: Sequence[Window], now: datetime
+    source: LogSource, watermark: datetime | None, live: Sequence[Window], now: datetime, *, whole: bool = False
 ) -> Iterator[tuple[Window, Fetched]]:
     """Every window of `source` in which rows arrived since the watermark, fetched whole, oldest first.
 
     A changed window inside a longer live one is widened to it, because a window is replaced whole. Nothing is yielded
-    for a window that could not be fetched: the error passes through, and the caller stores nothing.
+    for a window that could not be fetched: the error passes through, and the caller stores nothing. With `whole`, one
+    window spans them all: a replay folds each table once.
     """
-    for window in widen(source.changed(watermark, now), live):
+    windows = widen(source.changed(watermark, now), live)
+    if whole and windows:
+        windows = [Window(windows[0].start, windows[-1].end)]
+    for window in windows:
         yield window, source.fetch(window, now)
 
 

@@ -32,7 +32,7 @@ def replay(app: App, since: datetime | None = None, until: datetime | None = Non
     sources = []
     for place, source in enumerate(app.sources):
         app.progress(f"reading {source.name}", place / len(app.sources))
-        sources.append(gather(app, source, horizon or FOREVER))
+        sources.append(gather(app, source, horizon or FOREVER, whole=True))
     app.progress("reading", 1.0)
     stretch = _stretch(app, since, horizon)
     if stretch is None:

@@ -42,14 +42,13 @@ def tick(app: App, now: datetime) -> Report:
     return Report(as_of, tuple(sources), tuple(rules), triaged.incidents, triaged.decisions, tuple(unsent))
 
 
-def gather(app: App, source: LogSource, as_of: datetime) -> SourceReport:
+def gather(app: App, source: LogSource, as_of: datetime, *, whole: bool = False) -> SourceReport:
     """Fetch the source's changed windows, put them on disk, and make all of them live in one switch."""
 
     def work() -> SourceReport:
         written, total, facts = [], Counts(), 0
-        for window, fetched in collect(
-            source, app.store.watermark(source.name), app.store.windows(source.name), as_of
-        ):
+        since, live = app.store.watermark(source.name), app.store.windows(source.name)
+        for window, fetched in collect(source, since, live, as_of, whole=whole):
             written.append(app.store.write(source.name, window, fetched))
             total, facts = total + fetched.counts, facts + fetched.facts.num_rows
         app.store.switch(source.name, written, as_of)
