@@ -3,17 +3,18 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from monitor.errors import InputError
 from monitor.tables import SCHEMAS, TABLES
-from monitor.testing.simulate.attacks import Label, plot
+from monitor.testing.simulate.attacks import plot
 from monitor.testing.simulate.calendar import DAY, Period, micros
 from monitor.testing.simulate.deck import deal, live
 from monitor.testing.simulate.delivery import forecast
+from monitor.testing.simulate.label import Label, Resident
 from monitor.testing.simulate.tenant import Tenant
 from monitor.testing.simulate.world import World
 from monitor.testing.simulate.write import Format, write
@@ -26,6 +27,9 @@ ENDS: Final = (
     datetime(2026, 11, 16, tzinfo=UTC),  # Europe falls back on 25 October, the United States on 1 November
 )
 """Where the period ends unless told, by seed: two worlds of three change their clocks. All are Mondays."""
+
+OPTIONAL: Final = frozenset({"AzureActivity", "AADServicePrincipalRiskEvents", "MicrosoftGraphActivityLogs"})
+"""Tables that are left out when nothing happened: a table that never received a row does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,10 @@ def simulate(
         rows = {}
         for number, table in enumerate(TABLES):
             tell(table, 0.15 + 0.85 * number / len(TABLES))
-            rows[table] = write(aside / f"{table}.{format}", format, SCHEMAS[table], tenant.parts(table))
+            path = aside / f"{table}.{format}"
+            rows[table] = write(path, format, SCHEMAS[table], tenant.parts(table))
+            if not rows[table] and table in OPTIONAL:
+                path.unlink()
         _beside(aside, "labels", [label.row() for label in labels])
         _beside(aside, "identities", _truth(world))
         _publish(aside, out)
@@ -116,7 +123,7 @@ def _check(out: Path, days: int, identities: int, seed: int, end: datetime, form
 
 
 def _truth(world: World) -> list[dict[str, object]]:
-    return [{"oid": one.oid, "name": one.name, "kind": one.kind, "behaviour": one.behaviour} for one in world.personas]
+    return [asdict(Resident(one.oid, one.name, one.kind, one.behaviour)) for one in world.personas]
 
 
 def _beside(aside: Path, what: str, rows: list[dict[str, object]]) -> None:

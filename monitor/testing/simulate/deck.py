@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from monitor.testing.simulate import chance, people, workloads
+from monitor.testing.simulate import chance, managed, people, vaultwork, workloads
 from monitor.testing.simulate.diary import Diary
 from monitor.testing.simulate.world import Kind, Persona, World
 
@@ -22,15 +22,15 @@ DECK: Final[Mapping[str, tuple[int, Kind, Life]]] = {
     "office_app": (3, "service_principal", workloads.office_app),
     "chatty": (1, "service_principal", workloads.chatty),
     "misconfigured": (2, "service_principal", workloads.misconfigured),
-    "scanner": (1, "service_principal", workloads.scanner),
-    "backup": (1, "service_principal", workloads.backup),
+    "scanner": (1, "service_principal", vaultwork.scanner),
+    "backup": (1, "service_principal", vaultwork.backup),
     "newcomer": (2, "service_principal", workloads.newcomer),
     "leaver": (1, "service_principal", workloads.leaver),
     "agent": (5, "agent", workloads.agent),
-    "function_app": (7, "managed_identity", workloads.function_app),
-    "cluster": (4, "managed_identity", workloads.cluster),
-    "machine": (6, "managed_identity", workloads.machine),
-    "scale_set": (2, "managed_identity", workloads.scale_set),
+    "function_app": (7, "managed_identity", managed.function_app),
+    "cluster": (4, "managed_identity", managed.cluster),
+    "machine": (6, "managed_identity", managed.machine),
+    "scale_set": (2, "managed_identity", managed.scale_set),
 }
 """Behaviour -> how many of 100 identities, their kind, how they live."""
 

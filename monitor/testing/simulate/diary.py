@@ -10,7 +10,7 @@ from monitor.testing.simulate import chance
 from monitor.testing.simulate.apps import NET, NO_SDK, NOBODY, OPERATION, Resource
 from monitor.testing.simulate.calendar import HOUR, Clock, Period, Times
 from monitor.testing.simulate.events import Events, calls, tokens
-from monitor.testing.simulate.places import Prefix, prefix
+from monitor.testing.simulate.places import CLOUDS, Prefix, pick, prefix
 from monitor.testing.simulate.world import Credential, Persona, World
 
 Indexes = NDArray[np.int64]
@@ -114,15 +114,17 @@ class Diary:
 
     def wander(self, per_day: float) -> None:
         """Now and then a new egress prefix joins, legitimately: a scaled-out node pool, another NAT gateway."""
-        cloud = self.persona.team.cloud
         for _ in range(int(self.rng.poisson(per_day * self.period.days))):
-            fresh = prefix(self.rng, cloud).any(self.rng)
-            self.egress = self.egress.joined(self.world.address(fresh), self.moment(0.0, 1.0), instead=False)
+            self.egress = self.egress.joined(self._region(0.85), self.moment(0.0, 1.0), instead=False)
 
     def move(self) -> None:
-        """The host moves to another region for good."""
-        fresh = prefix(self.rng, self.persona.team.cloud).any(self.rng)
-        self.egress = self.egress.joined(self.world.address(fresh), self.moment(0.2), instead=True)
+        """The host moves for good, perhaps to another country."""
+        self.egress = self.egress.joined(self._region(0.6), self.moment(0.2), instead=True)
+
+    def _region(self, near: float) -> int:
+        """A fresh cloud address, in the team's own region with this probability."""
+        place = self.persona.team.cloud if self.chance(near) else pick(self.rng, CLOUDS)
+        return self.world.address(prefix(self.rng, place).any(self.rng))
 
     # What it proves itself with.
 

@@ -58,7 +58,7 @@ def swells(rng: np.random.Generator, period: Period, per_day: float) -> list[Swe
     count = int(rng.poisson(per_day * period.days))
     starts = rng.integers(period.start, period.end, size=count)
     lengths = (HOUR * rng.uniform(0.5, 5.0, size=count)).astype(np.int64)
-    factors = 1.0 + rng.gamma(4.0, 0.55, size=count)
+    factors = (1.0 + rng.gamma(4.0, 0.55, size=count)) * np.where(rng.random(count) < 0.04, 3.0, 1.0)
     return [Swell(int(s), int(s + n), float(f)) for s, n, f in zip(starts, lengths, factors, strict=True)]
 
 

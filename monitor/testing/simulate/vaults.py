@@ -6,6 +6,7 @@ The truth about a call is in the HTTP status: ResultType says "Success" for all 
 import json
 from collections.abc import Mapping
 from typing import Final
+from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
@@ -113,7 +114,7 @@ class Batch:
         text = self.world.addresses[pair // 2].text
         if pair % 2 == 0:
             return text
-        port = 1024 + pair * 7919 % 60000
+        port = 1024 + crc32(text.encode()) % 60000
         return f"[{text}]:{port}" if ":" in text else f"{text}:{port}"
 
     def shared(self) -> dict[str, Column]:

@@ -34,11 +34,12 @@ NEW_SECRET: Final = 0.25
 LEVEL_SHIFT: Final = 0.12
 
 
-def _backend(d: Diary) -> Resource:
+def backend(d: Diary) -> Resource:
+    """What the identity works with."""
     return BACKENDS[int(d.rng.integers(len(BACKENDS)))]
 
 
-def _on_servers(d: Diary, hosts: int = 1) -> None:
+def on_servers(d: Diary, hosts: int = 1) -> None:
     """A machine or a small pool of the team's cloud egress; some pools grow, some machines move."""
     team = d.persona.team
     if d.chance(0.4):
@@ -67,7 +68,7 @@ def _run(d: Diary, at: Times, resource: Resource, reads: int, *, per_run: int = 
 
 def cron(d: Diary) -> None:
     """A timer job, from every 5 minutes to every 6 hours; two in five tick like a metronome."""
-    _on_servers(d)
+    on_servers(d)
     minutes, share = zip(*TIMERS, strict=True)
     step = int(d.rng.choice(minutes, p=share)) * MINUTE
     jitter = 2 * SECOND if d.chance(0.4) else int(d.rng.integers(5, 60)) * SECOND
@@ -79,29 +80,29 @@ def cron(d: Diary) -> None:
     for surge in swells(d.rng, d.period, SURGES_PER_DAY / 2):
         extra = int(surge.factor * (surge.end - surge.start) / step) + int(d.rng.integers(2, 12))
         at = np.sort(np.append(at, d.rng.integers(surge.start, surge.end, size=extra)))
-    _run(d, at, _backend(d), int(d.rng.integers(1, 4)) if d.chance(0.3) and step >= 60 * MINUTE else 0)
+    _run(d, at, backend(d), int(d.rng.integers(1, 4)) if d.chance(0.3) and step >= 60 * MINUTE else 0)
 
 
 def daily(d: Diary) -> None:
     """A once-a-day job at a fixed hour of the wall clock (so it moves with daylight saving)."""
-    _on_servers(d)
+    on_servers(d)
     days = d.clock.days()
     days = days[weekday(days) < 5] if d.chance(0.4) else days
     at = on_days(d.rng, d.clock, days, float(d.rng.integers(0, 24)), 4 * MINUTE)
-    _run(d, at, _backend(d), int(d.rng.integers(0, 7)), per_run=int(d.rng.integers(1, 4)))
+    _run(d, at, backend(d), int(d.rng.integers(0, 7)), per_run=int(d.rng.integers(1, 4)))
     if d.chance(0.3):  # Somebody runs it by hand a few times while fixing it.
         again = d.moment() + (d.rng.random(int(d.rng.integers(2, 9))) * 2 * HOUR).astype(np.int64)
-        d.sign_in(np.sort(again), _backend(d))
+        d.sign_in(np.sort(again), backend(d))
 
 
 def weekly(d: Diary) -> None:
     """A weekly batch: one weekday, an hour of many tokens."""
-    _on_servers(d, hosts=3)
+    on_servers(d, hosts=3)
     days = d.clock.days()
     days = days[weekday(days) == int(d.rng.integers(7))]
     starts = on_days(d.rng, d.clock, days, float(d.rng.integers(0, 24)), 20 * MINUTE)
     at, _ = bursts(d.rng, starts, d.rng.poisson(d.rng.uniform(8, 40), size=len(starts)) + 1, float(HOUR))
-    _run(d, at, _backend(d), 0)
+    _run(d, at, backend(d), 0)
     vault = d.a_vault()
     d.open_vault(starts, vault, d.egress.draw(d.rng, starts))
     d.fetch(starts, vault, d.choose_items(vault, 4), d.egress.draw(d.rng, starts))
@@ -109,7 +110,7 @@ def weekly(d: Diary) -> None:
 
 def monthly(d: Diary) -> None:
     """A month-end batch: quiet but for a daily check, then hours of work."""
-    _on_servers(d, hosts=3)
+    on_servers(d, hosts=3)
     check = on_days(d.rng, d.clock, d.clock.days(), 6.0, 10 * MINUTE)
     d.sign_in(check, Resource.SQL)
     starts = on_days(d.rng, d.clock, month_ends(d.clock.days()), 19.0, HOUR)
@@ -119,11 +120,11 @@ def monthly(d: Diary) -> None:
 
 def returning(d: Diary) -> None:
     """A quarterly job: daily for some days, silent for weeks, then back: legitimate, and it looks like a sleeper."""
-    _on_servers(d)
+    on_servers(d)
     at = every(d.rng, d.period, 6 * HOUR, 30 * MINUTE)
     asleep = d.moment(0.1, 0.35)
     awake = asleep + int(d.rng.integers(15, 20)) * DAY
-    _run(d, at[(at < asleep) | ((at >= awake) & (at < awake + 5 * DAY))], _backend(d), 2)
+    _run(d, at[(at < asleep) | ((at >= awake) & (at < awake + 5 * DAY))], backend(d), 2)
 
 
 def pipeline(d: Diary) -> None:
@@ -172,7 +173,7 @@ def _pipeline_failures(d: Diary, runs: Times, ip: Indexes) -> None:
 
 def service(d: Diary) -> None:
     """An autoscaled, user-facing service: over-dispersed load by night and day; releases shift its level for good."""
-    _on_servers(d, hosts=3)
+    on_servers(d, hosts=3)
     per_hour = float(d.rng.lognormal(-0.7, 0.7)) * d.world.rate
     surges = swells(d.rng, d.period, SURGES_PER_DAY)
     sigma, dispersion = float(d.rng.uniform(0.15, 0.5)), float(d.rng.uniform(1.0, 6.0))
@@ -183,9 +184,8 @@ def service(d: Diary) -> None:
         since = d.moment(0.2)
         extra = more.sample(d.rng, d.clock, [])
         at = np.sort(np.append(at, extra[extra >= since]))
-    backend = _backend(d)
     ip = d.egress.draw(d.rng, at)
-    d.sign_in(at, backend, ip=ip)
+    d.sign_in(at, backend(d), ip=ip)
     starts = at[:: max(1, int(d.rng.integers(3, 9)))]
     where = d.egress.draw(d.rng, starts)
     vault = d.a_vault()
@@ -195,28 +195,29 @@ def service(d: Diary) -> None:
         d.deploy_secret(vault, starts, where)
     if d.chance(0.08):  # Scaled out to another region: a new resource, a new place, for good.
         since = d.moment(0.2)
-        d.sign_in(at[at >= since][::3] + 7 * SECOND, _backend(d))
+        d.move()
+        d.sign_in(at[at >= since][::3] + 7 * SECOND, backend(d))
 
 
 def office_app(d: Diary) -> None:
     """An internal application people use in working hours."""
-    _on_servers(d)
+    on_servers(d)
     load = Load(float(d.rng.uniform(0.3, 1.5)) * d.world.rate, OFFICE_HOURS, 0.02, 0.3, 3.0)
     at = load.sample(d.rng, d.clock, swells(d.rng, d.period, SURGES_PER_DAY), d.persona.team.holidays)
     d.sign_in(at, Resource.GRAPH)
-    d.sign_in(at[::4] + 3 * SECOND, _backend(d))
+    d.sign_in(at[::4] + 3 * SECOND, backend(d))
 
 
 def chatty(d: Diary) -> None:
     """An application that asks for a token per request, and always has (what a caching rule must learn to know)."""
-    _on_servers(d, hosts=1)
+    on_servers(d, hosts=1)
     load = Load(float(d.rng.uniform(7, 13)) * d.world.rate, NIGHT_AND_DAY, 0.6, 0.2, 5.0)
-    d.sign_in(load.sample(d.rng, d.clock, swells(d.rng, d.period, SURGES_PER_DAY)), _backend(d))
+    d.sign_in(load.sample(d.rng, d.clock, swells(d.rng, d.period, SURGES_PER_DAY)), backend(d))
 
 
 def misconfigured(d: Diary) -> None:
     """A timer job whose secret expires or is mistyped a few times: hours of 7000222 or 7000215 until somebody looks."""
-    _on_servers(d)
+    on_servers(d)
     step = int(d.rng.choice((60, 120, 240))) * MINUTE
     at = every(d.rng, d.period, step, 40 * SECOND)
     for _ in range(int(d.rng.integers(2, 6))):
@@ -227,46 +228,6 @@ def misconfigured(d: Diary) -> None:
         d.sign_in(retries[(retries >= broken) & (retries < fixed)], Resource.ARM, code=code)
         at = at[(at < broken) | (at >= fixed)]
     d.sign_in(at, Resource.ARM)
-
-
-def scanner(d: Diary) -> None:
-    """A nightly inventory of the team's vaults: list, then get everything. It looks exactly like theft."""
-    _on_servers(d)
-    at = on_days(d.rng, d.clock, d.clock.days(), float(d.rng.integers(0, 6)), 15 * MINUTE)
-    ip = d.egress.draw(d.rng, at)
-    for number, vault in enumerate(d.persona.team.vaults):
-        runs = at + number * 2 * MINUTE
-        d.open_vault(runs, vault, ip)
-        d.call(runs + SECOND, vault, "SecretList", ip=ip)
-        d.call(runs + 2 * SECOND, vault, "KeyList", ip=ip)
-        secrets = d.world.vaults[vault].of("secrets")
-        d.fetch(runs + 2 * SECOND, vault, secrets[:: 1 + int(d.rng.integers(2))], ip)
-
-
-def backup(d: Diary) -> None:
-    """Weekly backups of every secret and key, and a rotation that sets new secrets and rotates keys."""
-    _on_servers(d)
-    days = d.clock.days()
-    weekly_at = on_days(d.rng, d.clock, days[weekday(days) == int(d.rng.integers(7))], 3.0, 20 * MINUTE)
-    vault = d.a_vault()
-    ip = d.egress.draw(d.rng, weekly_at)
-    d.open_vault(weekly_at, vault, ip)
-    d.call(weekly_at + SECOND, vault, "SecretList", ip=ip)
-    d.fetch(weekly_at + SECOND, vault, d.world.vaults[vault].of("secrets"), ip, operation="SecretBackup")
-    d.fetch(weekly_at + MINUTE, vault, d.world.vaults[vault].of("keys"), ip, operation="KeyBackup")
-    daily_at = on_days(d.rng, d.clock, days, 4.0, 10 * MINUTE)
-    where = d.egress.draw(d.rng, daily_at)
-    d.open_vault(daily_at, vault, where)
-    d.fetch(daily_at, vault, d.choose_items(vault, 2), where, operation="SecretListVersions")
-    turns = daily_at[d.rng.random(len(daily_at)) < 0.15]
-    d.fetch(turns + MINUTE, vault, d.choose_items(vault, 1), d.egress.draw(d.rng, turns), operation="SecretSet")
-    d.fetch(
-        turns + 2 * MINUTE,
-        vault,
-        d.world.vaults[vault].of("keys")[:1],
-        d.egress.draw(d.rng, turns),
-        operation="KeyRotate",
-    )
 
 
 def newcomer(d: Diary) -> None:
@@ -289,7 +250,7 @@ def leaver(d: Diary) -> None:
 
 def agent(d: Diary) -> None:
     """An AI agent: erratic bursts whenever somebody asks it something; its rows carry the Agent column."""
-    _on_servers(d)
+    on_servers(d)
     load = Load(float(d.rng.uniform(0.05, 0.2)) * d.world.rate, OFFICE_HOURS, 0.15, 0.6, 1.0)
     asked = load.sample(d.rng, d.clock, swells(d.rng, d.period, SURGES_PER_DAY), d.persona.team.holidays)
     sizes = np.minimum(d.rng.lognormal(1.6, 0.9, size=len(asked)).astype(np.int64) + 1, 120)
@@ -299,78 +260,3 @@ def agent(d: Diary) -> None:
     vault = d.a_vault()
     d.open_vault(asked, vault, where)
     d.fetch(asked, vault, d.choose_items(vault, int(d.rng.integers(1, 4))), where)
-
-
-def _in_azure(d: Diary) -> None:
-    """A managed identity: its sign-in rows carry no address, its vault calls those of the virtual network's way out."""
-    team = d.persona.team
-    d.live_at(list(team.egress[: 1 + int(d.rng.integers(2))]), 2)
-    d.sdk = int(d.rng.choice((NET, PYTHON, JAVA)))
-
-
-def _cached(d: Diary, resource: Resource) -> Times:
-    """About one token a day: the back end caches per resource for about 24 hours, and drifts."""
-    gaps = d.rng.uniform(23.5, 24.6, size=int(d.period.days) + 2)
-    start = d.period.start - int(d.rng.integers(DAY))
-    at = d.period.within(start + np.cumsum(gaps * HOUR).astype(np.int64))
-    d.sign_in(at, resource, ip=-1, credential=-1)
-    return at
-
-
-def function_app(d: Diary) -> None:
-    """A managed identity that caches: one token a day per resource, a few more when deployed."""
-    _in_azure(d)
-    for resource in {_backend(d), _backend(d)}:
-        _cached(d, resource)
-    deployed = np.sort(d.rng.integers(d.period.start, d.period.end, size=int(d.rng.poisson(4))))
-    at, _ = bursts(d.rng, deployed, d.rng.integers(1, 5, size=len(deployed)), 10.0 * MINUTE)
-    d.sign_in(at, Resource.STORAGE, ip=-1, credential=-1)
-    if d.chance(0.6):
-        vault, runs = d.a_vault(), _cached(d, Resource.VAULT) + 2 * SECOND
-        ip = d.egress.draw(d.rng, runs)
-        d.open_vault(runs, vault, ip, token=False)
-        d.fetch(runs, vault, d.choose_items(vault, 3), ip)
-        if d.chance(NEW_SECRET):
-            d.deploy_secret(vault, runs, ip)
-
-
-def cluster(d: Diary) -> None:
-    """A Kubernetes cluster's identity: once a day, and six tokens in eight minutes at each restart."""
-    _in_azure(d)
-    _cached(d, Resource.ARM)
-    count = int(d.rng.poisson(d.rng.uniform(0.1, 0.6) * d.period.days))
-    restarts = np.sort(d.rng.integers(d.period.start, d.period.end, size=count))
-    nodes = d.rng.choice((1, 1, 1, 2, 3), size=count)
-    at, _ = bursts(d.rng, restarts, 6 * nodes, 8.0 * MINUTE)
-    d.sign_in(at, Resource.ARM, ip=-1, credential=-1)
-
-
-def machine(d: Diary) -> None:
-    """A virtual machine that reads its vault on a timer with a token it keeps for a day."""
-    _in_azure(d)
-    _cached(d, Resource.VAULT)
-    vault = d.a_vault()
-    at = every(d.rng, d.period, int(d.rng.choice((60, 120, 240, 360, 720))) * MINUTE, 30 * SECOND)
-    ip = d.egress.draw(d.rng, at)
-    reboots = at[d.rng.random(len(at)) < 0.02]
-    d.open_vault(reboots, vault, d.egress.draw(d.rng, reboots), token=False)
-    d.sign_in(reboots, Resource.VAULT, ip=-1, credential=-1)
-    d.fetch(at, vault, d.choose_items(vault, int(d.rng.integers(1, 3))), ip)
-    if d.chance(NEW_SECRET):
-        d.deploy_secret(vault, at, ip)
-    keys = d.world.vaults[vault].of("keys")
-    if d.chance(0.3):
-        d.fetch(at[::2] + SECOND, vault, keys[:1], ip[::2], operation="KeyUnwrap")
-
-
-def scale_set(d: Diary) -> None:
-    """A scale set: instances come and go with the day's load, each starts with a token and a secret."""
-    _in_azure(d)
-    load = Load(float(d.rng.uniform(0.2, 0.8)) * d.world.rate, NIGHT_AND_DAY, 0.6, 0.35, 1.5)
-    at = load.sample(d.rng, d.clock, swells(d.rng, d.period, SURGES_PER_DAY))
-    d.sign_in(at, Resource.VAULT, ip=-1, credential=-1)
-    d.sign_in(at + SECOND, Resource.STORAGE, ip=-1, credential=-1)
-    ip = d.egress.draw(d.rng, at)
-    vault = d.a_vault()
-    d.open_vault(at, vault, ip, token=False)
-    d.fetch(at + SECOND, vault, d.choose_items(vault, 1), ip)

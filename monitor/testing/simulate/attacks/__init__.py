@@ -7,13 +7,14 @@ import numpy as np
 
 from monitor.testing.simulate import chance
 from monitor.testing.simulate.attacks.catalogue import ATTACKS, Attack
-from monitor.testing.simulate.attacks.scene import GRADES, Grade, Label, Scene
-from monitor.testing.simulate.calendar import DAY, HOUR
+from monitor.testing.simulate.attacks.scene import Scene
+from monitor.testing.simulate.calendar import DAY, HOUR, moment
 from monitor.testing.simulate.delivery import Weather
 from monitor.testing.simulate.diary import Diary
+from monitor.testing.simulate.label import GRADES, Grade, Label
 from monitor.testing.simulate.world import World
 
-__all__ = ["ATTACKS", "Label", "plot"]
+__all__ = ["ATTACKS", "plot"]
 
 PER_IDENTITY: Final = 0.26
 LEAST, MOST = 12, 280
@@ -76,6 +77,6 @@ def _label(name: str, kind: str, scene: Scene) -> Label:
         tuple(sorted(scene.identities)),
         tuple(sorted(set(scene.ips))),
         tuple(sorted(scene.vaults)),
-        scene.first,
-        scene.last,
+        moment(scene.first),
+        moment(scene.last),
     )

@@ -36,7 +36,13 @@ def _alive(diary: Diary) -> bool:
 
 def _reader(diary: Diary) -> bool:
     """A workload that reads vaults regularly, but is no scanner."""
-    if diary.persona.kind == "user" or diary.persona.behaviour in {"scanner", "backup", "newcomer", "leaver"}:
+    if diary.persona.kind == "user" or diary.persona.behaviour in {
+        "scanner",
+        "backup",
+        "newcomer",
+        "leaver",
+        "returning",
+    }:
         return False
     return sum(len(rows) for rows in diary.calls) >= 20 and _alive(diary)
 

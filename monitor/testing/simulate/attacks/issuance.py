@@ -28,7 +28,13 @@ def user_spike(s: Scene) -> None:
 
 def surge(s: Scene) -> None:
     """Many identities a little at once."""
-    others = [one for one in s.diaries if one.persona.kind == "service_principal" and one.tokens]
+    recent = s.start - 3 * DAY
+    others = [
+        one
+        for one in s.diaries
+        if one.persona.kind == "service_principal"
+        and any(((rows["at"] >= recent) & (rows["at"] < s.start)).any() for rows in one.tokens)
+    ]
     count = min(len(others), s.size(60, 30, 15))
     for number in s.rng.choice(len(others), size=count, replace=False):
         at = s.over(s.size(12, 6, 3), 40 * MINUTE)

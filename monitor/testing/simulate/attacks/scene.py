@@ -2,52 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
 
 import numpy as np
 
 from monitor.testing.simulate import chance
-from monitor.testing.simulate.calendar import DAY, HOUR, MINUTE, Times, moment
+from monitor.testing.simulate.calendar import DAY, HOUR, MINUTE, Times
 from monitor.testing.simulate.delivery import Spell
 from monitor.testing.simulate.diary import Diary, Indexes
+from monitor.testing.simulate.label import Grade
 from monitor.testing.simulate.places import CLOUDS, HOSTILE, Address, Place, pick, prefix
 from monitor.testing.simulate.world import Persona, World
-
-Grade = Literal["blatant", "moderate", "subtle"]
-GRADES: Final[tuple[Grade, ...]] = ("blatant", "moderate", "subtle")
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What an attack was, for scoring; identities are bare lower-case object ids."""
-
-    attack: str
-    kind: str
-    title: str
-    grade: Grade
-    identities: tuple[str, ...]
-    ips: tuple[str, ...]
-    vaults: tuple[str, ...]
-    start: int
-    end: int
-
-    def row(self) -> dict[str, object]:
-        """The label as a JSON row; times are ISO text with Z."""
-        return {
-            "attack": self.attack,
-            "kind": self.kind,
-            "title": self.title,
-            "grade": self.grade,
-            "identities": list(self.identities),
-            "ips": list(self.ips),
-            "vaults": list(self.vaults),
-            "start": _iso(self.start),
-            "end": _iso(self.end),
-        }
-
-
-def _iso(at: int) -> str:
-    return moment(at).isoformat().replace("+00:00", "Z")
 
 
 @dataclass(slots=True)
@@ -117,7 +81,8 @@ class Scene:
         if self.grade == "blatant":
             place = pick(self.rng, HOSTILE)
         elif self.grade == "moderate":
-            place = pick(self.rng, CLOUDS)
+            own = self.victim.persona.team.cloud.country
+            place = pick(self.rng, tuple(one for one in CLOUDS if one.country != own))
         else:
             place = self.victim.persona.team.cloud
         return self.at(prefix(self.rng, place).any(self.rng))
