@@ -44,7 +44,7 @@ def blocks(message: Message) -> dict[str, Json]:
     head = f"{_state(message)} · {message.headline}"
     parts: list[Json] = [
         {"type": "header", "text": _plain_text(plain(clip(clean(head), HEADER), LINE))},
-        {"type": "section", "text": _plain_text(plain(message.because or message.headline, BECAUSE))},
+        {"type": "section", "text": _plain_text(plain(message.because, BECAUSE) or "-")},
         {"type": "section", "fields": _fields(message)},
     ]
     if message.runbook.strip() and message.state is not State.RESOLVED:

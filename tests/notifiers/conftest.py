@@ -1,0 +1,78 @@
+"""Messages to render, ordinary and hostile."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.model import Level, Message, Reason, State
+
+AT = datetime(2026, 5, 1, 10, tzinfo=UTC)
+
+WEAPONS = (
+    "<!channel>",
+    "<!here|x>",
+    "<@U012AB3CD>",
+    "<#C012AB3CD>",
+    "<https://evil.example|Azure portal>",
+    "&lt;!channel&gt;",
+    "`",
+    "```",
+    "*bold*",
+    ":white_check_mark: RESOLVED",
+    "$\\frac{",
+    "\u202egnp.exe\u202c",
+    "\u200b\ufeff",
+    "\x1b[31m\x07",
+    "[bold red]",
+    "line\nline\r\u2028line",
+    "e\u0301\u0301\u0301\u0301\u0301",
+    "名前 😀",
+    "\ud800",
+    "x" * 10_000,
+    "&" * 5_000,
+)
+
+
+@pytest.fixture
+def message() -> Message:
+    """An ordinary message."""
+    return Message(
+        incident="a1b2c3d4e5",
+        reason=Reason.OPENED,
+        state=State.OPEN,
+        level=Level.HIGH,
+        headline="sp-build-agent: 412 tokens in 15 min, expected 30",
+        because="412 in 15 min, expected 30.2 (12 to 60). Chance alone would do this once in 20,000 identity-days.",
+        facts=(
+            ("Identity", "sp-build-agent · service principal · 0f3c9a51"),
+            ("Owner", "unknown"),
+            ("From", "203.0.113.0/24"),
+        ),
+        findings=("05-01 10:00 sp-issuance-spike: 412 in 15 min",),
+        rules=("sp-issuance-spike", "sp-new-prefix"),
+        runbook="Who owns the identity?\nAsk them before you touch it.",
+        since=AT,
+        until=AT + timedelta(minutes=15),
+        at=AT + timedelta(minutes=20),
+        score=0.59,
+        surprise=4.3,
+    )
+
+
+@pytest.fixture(params=WEAPONS, ids=lambda text: ascii(text)[:20])
+def weapon(request: pytest.FixtureRequest) -> str:
+    """A name chosen to harm whoever reads it."""
+    return str(request.param)
+
+
+@pytest.fixture
+def attacked(message: Message, weapon: str) -> Message:
+    """A message in which the weapon is everywhere a log's text may be."""
+    return replace(
+        message,
+        headline=f"{weapon}: 412 tokens in 15 min, expected 30",
+        because=f"{weapon}: never seen before",
+        facts=tuple((label, weapon) for label, _ in message.facts),
+        findings=(weapon,),
+    )

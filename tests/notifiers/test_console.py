@@ -1,0 +1,37 @@
+"""The console: compact, and no name reaches the terminal as anything but text."""
+
+import io
+
+from rich.console import Console
+
+from monitor.model import Message
+from monitor.notifiers.console import ConsoleNotifier
+
+
+def printed(message: Message, *, colour: bool = False) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=100, force_terminal=colour, color_system="standard" if colour else None)
+    assert ConsoleNotifier(console).send(message) == message.incident
+    return out.getvalue()
+
+
+def test_one_message_in_a_dozen_lines(message: Message) -> None:
+    text = printed(message)
+    assert text.splitlines()[0].strip() == "HIGH  sp-build-agent: 412 tokens in 15 min, expected 30  opened"
+    assert "expected 30.2 (12 to 60)" in text
+    assert "2026-05-01 10:00 to 05-01 10:15 UTC" in text
+    assert "Who owns the identity?" in text
+    assert "a1b2c3d4e5, score 0.59" in text
+    assert len(text.splitlines()) <= 12
+
+
+def test_no_name_controls_the_terminal(attacked: Message) -> None:
+    text = printed(attacked)
+    assert all(char == "\n" or char.isprintable() for char in text)
+    assert "412 tokens" in text or len(attacked.headline) > 300
+
+
+def test_markup_in_a_name_is_text(message: Message, attacked: Message) -> None:
+    assert "[bold red]" not in printed(message)
+    if "[bold red]" in attacked.headline:
+        assert "[bold red]: 412" in printed(attacked, colour=True)
