@@ -256,10 +256,19 @@ def _presented(present: Mapping[str, str], declared: Columns | None) -> tuple[st
     if declared is None:
         declared = {name: _kusto(kind) for name, kind in present.items()}
     parts, shown = [], {}
-    for name, kind in declared.items():
+    for name, kind in unfolded(declared).items():
         shown[name] = _DUCK_TYPES[kind]
-        parts.append(f"{_shaped(_quoted(name), present.get(name), kind)} AS {_quoted(name)}")
+        parts.append(f"{shaped(_quoted(name), present.get(name), kind)} AS {_quoted(name)}")
     return ", ".join(parts), shown
+
+
+def unfolded(columns: Columns) -> dict[str, str]:
+    """`columns` without those that another one equals but for case: Kusto tells clientIP_s and clientIp_s apart, DuckDB
+    cannot."""
+    kept: dict[str, str] = {}
+    for name in columns:
+        kept.setdefault(name.lower(), name)
+    return {name: columns[name] for name in kept.values()}
 
 
 def _kusto(duck: str) -> str:
@@ -274,12 +283,16 @@ def _kusto(duck: str) -> str:
     return "long" if "INT" in duck else "string"
 
 
-def _shaped(column: str, found: str | None, kind: str) -> str:
-    """SQL for one column: found as DuckDB type `found` (None: absent), wanted as Kusto type `kind`."""
+def shaped(column: str, found: str | None, kind: str, *, null_text: bool = False) -> str:
+    """SQL for one column: found as DuckDB type `found` (None: absent), wanted as Kusto type `kind`; never raises.
+
+    Text that is null becomes '', as in Kusto, unless `null_text`.
+    """
     if found is None:
         return "''" if kind in {"string", "guid"} else f"CAST(NULL AS {_DUCK_TYPES[kind]})"
     if kind in {"string", "guid"}:
-        return _text(column, found)
+        text = _text(column, found)
+        return text if null_text else f"coalesce({text}, '')"
     if kind == "datetime":
         return _moment(column, found)
     if kind == "dynamic":
@@ -291,15 +304,15 @@ def _shaped(column: str, found: str | None, kind: str) -> str:
 
 def _text(column: str, found: str) -> str:
     if found == "VARCHAR":
-        return f"coalesce({column}, '')"
+        return column
     if found in {"DOUBLE", "FLOAT"}:  # a code such as ResultType that some exporter wrote as a number
         whole = f"{column} = trunc({column}) AND abs({column}) < 1e15"
-        return f"coalesce(CASE WHEN {whole} THEN CAST(TRY_CAST({column} AS BIGINT) AS VARCHAR) END, CAST({column} AS VARCHAR), '')"
+        return f"CASE WHEN {whole} THEN CAST(TRY_CAST({column} AS BIGINT) AS VARCHAR) ELSE CAST({column} AS VARCHAR) END"
     if found.startswith(("STRUCT", "MAP", "UNION")) or found.endswith("]"):
-        return f"coalesce(CAST(to_json({column}) AS VARCHAR), '')"
+        return f"CAST(to_json({column}) AS VARCHAR)"
     if found == "BLOB":
-        return f"coalesce(TRY(decode({column})), '')"
-    return f"coalesce(CAST({column} AS VARCHAR), '')"
+        return f"TRY(decode({column}))"
+    return f"CAST({column} AS VARCHAR)"
 
 
 def _moment(column: str, found: str) -> str:
@@ -310,7 +323,7 @@ def _moment(column: str, found: str) -> str:
     if found.startswith("TIMESTAMP") or found == "DATE":
         return f"CAST({column} AS TIMESTAMP)"
     if found == "VARCHAR":
-        return f"make_timestamp(epoch_us(TRY_CAST({column} AS TIMESTAMPTZ)))"
+        return f"TRY(make_timestamp(epoch_us(TRY_CAST({column} AS TIMESTAMPTZ))))"  # infinity is text, too
     return "CAST(NULL AS TIMESTAMP)"
 
 

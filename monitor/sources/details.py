@@ -11,16 +11,16 @@ LONGEST: Final = 2048
 CUT: Final = "…"
 """Ends a detail that was longer."""
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 def canonical(targets: str) -> str:
-    """Changed properties of AuditLogs' TargetResources as sorted JSON `[[name, old, new], ...]`; '' if there are none.
+    r"""Changed properties of AuditLogs' TargetResources as sorted JSON `[[name, old, new], ...]`; '' if there are none.
 
-    Values that hold JSON as text are unwrapped, so that `"\\"Group\\""` and `"Group"` are one. Longer than 2 kB is cut
+    Values that hold JSON as text are unwrapped, so that `"\"Group\""` and `"Group"` are one. Longer than 2 kB is cut
     and marked. What is no JSON is kept as text: an odd log must not stop the fold.
 
-    >>> canonical('[{"modifiedProperties": [{"displayName": "Role", "oldValue": null, "newValue": "\\\\"Admin\\\\""}]}]')
+    >>> canonical('[{"modifiedProperties": [{"displayName": "Role", "newValue": "\\"Admin\\""}]}]')
     '[["Role",null,"Admin"]]'
     """
     if not targets:

@@ -14,11 +14,13 @@ import pyarrow as pa
 
 from monitor import clock
 from monitor.errors import QueryError
-from monitor.kql import DuckEngine, Slice
+from monitor.kql import DuckEngine, Slice, Value
 from monitor.model import Window
 from monitor.ports import Fetched
 from monitor.sources import fold
-from monitor.sources.files import found
+from monitor.sources.files import Opened, Table, opened_tables
+from monitor.sources.pieces import pieces
+from monitor.sources.report import Report
 
 ARRIVAL: Final = "coalesce(_TimeReceived, happened + settle)"
 """When a row arrived: as exported, else assumed."""
@@ -36,7 +38,7 @@ class ExportSource:
     def __init__(
         self,
         query: fold.Query,
-        tables: Mapping[str, tuple[Path, ...]],
+        tables: Mapping[str, Table],
         *,
         engine: DuckEngine,
         issuer: str = "entra",
@@ -55,13 +57,13 @@ class ExportSource:
         self._fold = fold.filled(fold.text(query.name), ARRIVAL, lambda column: column)
 
     def changed(self, since: datetime | None, now: datetime) -> Sequence[Window]:
-        """Windows of width `step` with rows that arrived in [since - overlap, now), or within the margin of such rows."""
+        """Windows of width `step` with rows that arrived in [since - overlap, now), or near enough to hold their copies."""
         after = (since - self.overlap) if since is not None else clock.EPOCH
         starts: set[datetime] = set()
-        for table, paths in self.tables.items():
+        for table, held in self.tables.items():
             kql = _CHANGED.format(table=table, happened=_HAPPENED.get(table, "CreatedDateTime"))
-            values = {"after": after, "as_of": now, "settle": self.settle}
-            for row in self._engine.run(kql, {table: paths}, values).to_pylist():
+            values: dict[str, Value] = {"after": after, "as_of": now, "settle": self.settle}
+            for row in self._engine.run(kql, {table: held.paths}, values).to_pylist():
                 first, last = row["earliest"] - fold.MARGIN, row["latest"] + fold.MARGIN
                 start = clock.floor(first, self.step)
                 while start <= last:
@@ -71,11 +73,14 @@ class ExportSource:
 
     def fetch(self, window: Window, now: datetime) -> Fetched:
         """All of the window that had arrived before `now`."""
-        values = fold.values(self._query, window, now, self._issuer)
+        groups = [group for table in self.tables.values() for group in table.groups]
+        return fold.unpacked(self._query, [self._folded(piece, now) for piece in pieces(window, fold.MARGIN, groups)])
+
+    def _folded(self, window: Window, now: datetime) -> pa.Table:
         tables: dict[str, pa.Table | Slice] = dict.fromkeys(self._query.tables, _NOTHING)
-        for name, paths in self.tables.items():
-            tables[name] = Slice(paths, "TimeGenerated", window.start - fold.MARGIN, window.end + fold.MARGIN)
-        return fold.unpacked(self._query, [self._engine.run(self._fold, tables, values)])
+        for name, table in self.tables.items():
+            tables[name] = Slice(table.paths, "TimeGenerated", window.start - fold.MARGIN, window.end + fold.MARGIN)
+        return self._engine.run(self._fold, tables, fold.values(self._query, window, now, self._issuer))
 
     def rows(self, window: Window, where: str, limit: int) -> pd.DataFrame:
         """Raw rows of the window's tables that satisfy `where`, oldest first; at most `limit`.
@@ -87,14 +92,14 @@ class ExportSource:
         """
         frames: list[pd.DataFrame] = []
         failures: list[QueryError] = []
-        values = {"window_start": window.start, "window_end": window.end}
-        for table, paths in self.tables.items():
+        values: dict[str, Value] = {"window_start": window.start, "window_end": window.end}
+        for table, held in self.tables.items():
             kql = (
                 f"{table} | where TimeGenerated >= window_start and TimeGenerated < window_end\n"
                 f"| where {where}\n| sort by TimeGenerated asc | take {int(limit)}"
             )
             try:
-                piece = Slice(paths, "TimeGenerated", window.start, window.end)
+                piece = Slice(held.paths, "TimeGenerated", window.start, window.end)
                 frames.append(self._engine.run(kql, {table: piece}, values).to_pandas())
             except QueryError as error:
                 failures.append(error)
@@ -103,7 +108,11 @@ class ExportSource:
         return pd.concat(frames, ignore_index=True).head(limit) if frames else pd.DataFrame()
 
 
-_HAPPENED: Final = {"AuditLogs": "ActivityDateTime", "AZKVAuditLogs": "TimeGenerated", "AzureDiagnostics": "TimeGenerated"}
+_HAPPENED: Final = {
+    "AuditLogs": "ActivityDateTime",
+    "AZKVAuditLogs": "TimeGenerated",
+    "AzureDiagnostics": "TimeGenerated",
+}
 
 _CHANGED: Final = (
     "{table} | extend happened = coalesce({happened}, TimeGenerated)"
@@ -115,23 +124,41 @@ _CHANGED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Exports:
-    """What a directory of exports offers: its sources, and what was found while opening it."""
+    """What a directory of exports offers: its sources, and what was found while opening it.
+
+    A context manager: leaving it removes the temporary files that NDJSON was turned into.
+    """
 
     sources: tuple[ExportSource, ...]
+    report: Report
+    opened: Opened
+
+    def __enter__(self) -> Exports:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the temporary files; the sources cannot be used any more."""
+        self.opened.close()
 
 
-def open_exports(directory: Path, *, engine: DuckEngine, issuer: str = "entra") -> Exports:
+def open_exports(
+    directory: Path, *, engine: DuckEngine, issuer: str = "entra", step: timedelta = timedelta(hours=1)
+) -> Exports:
     """The sources whose tables lie in `directory`.
 
     Raises
     ------
     InputError
-        If the directory holds no known table, a near miss of one, or a table without a key column.
+        If the directory is missing, empty or without a known table; if a file is nearly named like a table; or if a
+        table lacks a key column.
     """
-    tables = found(directory).tables
+    opened = opened_tables(directory, tuple(table for query in fold.QUERIES.values() for table in query.tables))
     sources = [
-        ExportSource(query, tables, engine=engine, issuer=issuer)
+        ExportSource(query, opened.tables, engine=engine, issuer=issuer, step=step)
         for query in fold.QUERIES.values()
-        if any(table in tables for table in query.tables)
+        if any(table in opened.tables for table in query.tables)
     ]
-    return Exports(tuple(sources))
+    return Exports(tuple(sources), opened.report, opened)

@@ -1,29 +1,88 @@
-"""Finding exported tables in a directory: which files are which table, and what is wrong with them."""
+"""Finding exported tables in a directory, and making each of them Parquet that can be read where it lies."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from monitor.errors import InputError
-from monitor.tables import TABLES, near
+from monitor.sources import ndjson, parquet
+from monitor.sources.pieces import Group
+from monitor.sources.reading import FILE, LINE, Reading
+from monitor.sources.report import FileRead, Report, TableRead
+from monitor.tables import TABLES, near, schema
 
-_NAME: Final = re.compile(r"^(?P<table>[A-Za-z_][A-Za-z0-9_]*)(?:\.(?P<part>\d+))?\.(?P<kind>ndjson\.gz|ndjson|parquet)$")
+MEMORY: Final = "300MB"
+"""What turning NDJSON into Parquet may take."""
+
+KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "SigninLogs": ("TimeGenerated", "Id", "UserId"),
+    "AADNonInteractiveUserSignInLogs": ("TimeGenerated", "Id", "UserId"),
+    "AADServicePrincipalSignInLogs": ("TimeGenerated", "Id", "ServicePrincipalId"),
+    "AADManagedIdentitySignInLogs": ("TimeGenerated", "Id", "ServicePrincipalId"),
+    "AuditLogs": ("TimeGenerated", "Id", "InitiatedBy"),
+    "AZKVAuditLogs": ("TimeGenerated", "CorrelationId", "OperationName", "Id", "Identity"),
+    # No identity: AzureDiagnostics has such a column only once a row needed it, and challenges do not.
+    "AzureDiagnostics": ("TimeGenerated", "CorrelationId", "OperationName", "ResourceProvider", "Category"),
+}
+"""Row key, time and identity of each table that a source reads; without one of them nothing can be counted."""
+
+VAULTS: Final = frozenset({"AZKVAuditLogs", "AzureDiagnostics"})
+"""Tables whose Id names the object, is one of four parts of the row key, and may be empty."""
+
+_NAME: Final = re.compile(r"^(?P<table>[A-Za-z]\w*)(?:\.(?P<part>\d+))?\.(?P<kind>ndjson\.gz|ndjson|parquet)$", re.A)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The files of a directory by table, parts in order, and those that are no table."""
+class Table:
+    """A table as Parquet files, and the stretches they are read in."""
 
-    tables: Mapping[str, tuple[Path, ...]]
-    skipped: tuple[Path, ...]
+    paths: tuple[Path, ...]
+    groups: tuple[Group, ...]
 
 
-def found(directory: Path) -> Found:
-    """The exported tables in `directory`.
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The tables of a directory, and the place of those that had to be turned into Parquet."""
+
+    tables: Mapping[str, Table]
+    report: Report
+    workplace: tempfile.TemporaryDirectory[str]
+
+    def close(self) -> None:
+        """Remove the temporary files."""
+        self.workplace.cleanup()
+
+
+def opened_tables(directory: Path, wanted: Sequence[str]) -> Opened:
+    """The `wanted` tables in `directory`, readable as Parquet.
+
+    Raises
+    ------
+    InputError
+        If it is no directory, holds none of them, holds a file that is nearly named like one, or a table lacks a key
+        column.
+    """
+    tables, others = found(directory)
+    unused = tuple(name for name in tables if name not in wanted)
+    if len(unused) == len(tables):
+        raise InputError(f"{directory}: expected a table that a source reads ({', '.join(wanted)}), found none")
+    workplace = tempfile.TemporaryDirectory(prefix="mintwatch-")
+    try:
+        read = {name: _read(name, tables[name], Path(workplace.name)) for name in tables if name in wanted}
+    except BaseException:
+        workplace.cleanup()
+        raise
+    report = Report(tuple(part for _, part in read.values()), unused, others)
+    return Opened({name: table for name, (table, _) in read.items() if table.paths}, report, workplace)
+
+
+def found(directory: Path) -> tuple[dict[str, tuple[Path, ...]], tuple[Path, ...]]:
+    """The files of `directory` by table, parts in order, and those that are no table.
 
     Raises
     ------
@@ -32,25 +91,52 @@ def found(directory: Path) -> Found:
     """
     if not directory.is_dir():
         raise InputError(f"{directory}: expected a directory of exported tables, found none")
-    tables: dict[str, list[tuple[int, Path]]] = {}
-    skipped: list[Path] = []
-    wrong: list[str] = []
+    parts: dict[str, list[tuple[int, Path]]] = {}
+    others, wrong = [], []
     for path in sorted(directory.iterdir()):
         match = _NAME.match(path.name)
-        if match is None or not path.is_file():
-            skipped.append(path)
-        elif match["table"] in TABLES:
-            tables.setdefault(match["table"], []).append((int(match["part"] or -1), path))
-        elif close := near(match["table"]):
+        close = near(path.name.partition(".")[0])
+        if match and match["table"] in TABLES and path.is_file():
+            parts.setdefault(match["table"], []).append((int(match["part"] or -1), path))
+        elif match and close:
             wrong.append(f"{path}: unknown table {match['table']!r}, did you mean {close!r}?")
         else:
-            skipped.append(path)
+            others.append(path)
     if wrong:
         raise InputError("\n".join(wrong))
-    if not tables:
-        raise InputError(
-            f"{directory}: expected exported tables such as {TABLES[0]}.ndjson, .ndjson.gz or .parquet, found none; "
-            f"known tables: {', '.join(TABLES)}"
-        )
-    ordered = {name: tuple(path for _, path in sorted(tables[name])) for name in TABLES if name in tables}
-    return Found(ordered, tuple(skipped))
+    if not parts:
+        forms = "<Table>.ndjson, .ndjson.gz or .parquet"
+        raise InputError(f"{directory}: expected exported tables named {forms}, found none; known: {', '.join(TABLES)}")
+    return {name: tuple(path for _, path in sorted(parts[name])) for name in TABLES if name in parts}, tuple(others)
+
+
+def _read(name: str, paths: Sequence[Path], workplace: Path) -> tuple[Table, TableRead]:
+    """A table's files made readable, and what became of their rows."""
+    reading = Reading()
+    texts = [path for path in paths if path.suffix != ".parquet"]
+    readable, columns = parquet.headed([path for path in paths if path.suffix == ".parquet"], reading)
+    row_keys = tuple(key for key in KEYS[name] if key == "Id" and name not in VAULTS)
+    for path in readable:
+        parquet.judge(path, row_keys, reading)
+    if texts:
+        target = workplace / f"{name}.parquet"
+        ndjson.convert(texts, schema(name), target, reading, MEMORY)
+        columns |= reading.seen | parquet.filled(target)
+        parquet.judge(target, row_keys, reading, texts)
+        readable.append(target)
+    missing = [key for key in KEYS[name] if key not in columns]
+    if missing and sum(reading.rows.values()):
+        raise InputError(f"{paths[0]}: {name} lacks the key column {', '.join(missing)}; without it nothing is counted")
+    return Table(tuple(readable), parquet.groups(readable)), _report(name, paths, reading, columns)
+
+
+def _report(name: str, paths: Sequence[Path], reading: Reading, columns: set[str]) -> TableRead:
+    declared = schema(name)
+    return TableRead(
+        name,
+        tuple(FileRead(path, reading.rows[path], reading.malformed[path]) for path in paths),
+        tuple(reading.skipped),
+        absent=tuple(column for column in declared if column not in columns),
+        extra=tuple(sorted(columns - set(declared) - {FILE, LINE})),
+        arrival="_TimeReceived" in columns,
+    )

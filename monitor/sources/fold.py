@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.clock import iso
-from monitor.frames import FACT_KEYS, FACTS, conform_facts
+from monitor.frames import FACT_KEYS, FACTS, TIME, conform_facts
+from monitor.kql import Value
 from monitor.model import Name, Window
 from monitor.ports import Counts, Fetched
 from monitor.sources import addresses, details
@@ -44,8 +46,8 @@ class Query:
 QUERIES: Final[Mapping[str, Query]] = {
     query.name: query
     for query in (
-        # Settle: minutes after its end until a 5-minute bin is as good as complete. Entra says P95 2, P99 5 minutes for
-        # sign-ins, "much later" for non-interactive; Key Vault says up to 10 (Azure Monitor, "Log data ingestion time").
+        # Settle: minutes after its end until a 5-minute bin is as good as complete. Entra says P95 2, P99 5 minutes
+        # for sign-ins, "much later" for non-interactive; Key Vault says up to 10 (Azure Monitor, "Log data ingestion time").
         Query("interactive", "sign_in", ("SigninLogs",), timedelta(minutes=10)),
         Query("non_interactive", "sign_in", ("AADNonInteractiveUserSignInLogs",), timedelta(minutes=20)),
         Query("service_principal", "sign_in", ("AADServicePrincipalSignInLogs",), timedelta(minutes=10)),
@@ -69,16 +71,16 @@ def filled(template: str, arrival: str, column: Callable[[str], str]) -> str:
     return re.sub(r"\$(\w+)", lambda found: arrival if found[1] == "arrival" else column(found[1]), template)
 
 
-def lets(values: Mapping[str, datetime | timedelta | str]) -> str:
-    """`let` statements that give a query its values, on one line; quoting is safe for any text.
+def lets(values: Mapping[str, Value]) -> str:
+    r"""`let` statements that give a query its values, on one line; quoting is safe for any text.
 
     >>> lets({"issuer": 'a"b', "margin": timedelta(hours=1)})
-    'let issuer = "a\\\\"b"; let margin = 3600s; '
+    'let issuer = "a\\"b"; let margin = 3600s; '
     """
     return "".join(f"let {name} = {_literal(value)}; " for name, value in values.items())
 
 
-def _literal(value: datetime | timedelta | str) -> str:
+def _literal(value: Value) -> str:
     if isinstance(value, datetime):
         return f"datetime({iso(value)})"
     if isinstance(value, timedelta):
@@ -86,7 +88,7 @@ def _literal(value: datetime | timedelta | str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r") + '"'
 
 
-def values(query: Query, window: Window, now: datetime, issuer: str) -> dict[str, datetime | timedelta | str]:
+def values(query: Query, window: Window, now: datetime, issuer: str) -> dict[str, Value]:
     """What the query's `let` statements hold for one window."""
     return {
         "window_start": window.start,
@@ -108,9 +110,18 @@ def unpacked(query: Query, answers: Sequence[pa.Table]) -> Fetched:
     late = answer.filter(answer["late"])
     kept = answer.filter(pc.invert(answer["late"]))
     facts, alike = _facts(query, kept)
-    if alike or len(answers) > 1:
-        facts = _merged(facts)
+    alike |= pc.is_in(facts["at"], _shared(answers)).to_numpy(zero_copy_only=False)
+    if alike.any():
+        mask = pa.array(alike)
+        facts = pa.concat_tables([facts.filter(pc.invert(mask)), _merged(facts.filter(mask))])
     return Fetched(facts, _names(answer), _counts(answer, kept, late))
+
+
+def _shared(answers: Sequence[pa.Table]) -> pa.Array:
+    """The bins that more than one piece of a window has rows of."""
+    bins = np.concatenate([np.unique(answer["at"].cast(pa.int64()).to_numpy()) for answer in answers])
+    found, times = np.unique(bins, return_counts=True)
+    return pa.array(found[times > 1]).cast(TIME)
 
 
 def _counts(answer: pa.Table, kept: pa.Table, late: pa.Table) -> Counts:
@@ -123,67 +134,66 @@ def _sum(table: pa.Table, column: str) -> int:
     return int(pc.sum(table[column]).as_py() or 0)
 
 
-def _facts(query: Query, kept: pa.Table) -> tuple[pa.Table, bool]:
-    """FACTS of an answer, and whether some of its rows may now be alike."""
+def _facts(query: Query, kept: pa.Table) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
+    """FACTS of an answer, and which of its rows may now be alike."""
     ips, prefixes, same_ip = _respelled(kept["ip"], addresses.canonical)
     texts, _, same_detail = _respelled(kept["detail"], lambda text: (details.canonical(text), ""))
     given = {"stream": query.stream, "source": query.name, "marks": ""}
     columns = {name: pa.repeat(pa.scalar(value), kept.num_rows) for name, value in given.items()}
     columns |= {"ip": ips, "prefix": prefixes, "detail": texts, "kind": kept["caller_kind"]}
     facts = pa.table({name: columns[name] if name in columns else kept[name] for name in FACTS.names})
-    return conform_facts(facts), same_ip or same_detail or _renamed(kept)
+    return conform_facts(facts), same_ip | same_detail | _renamed(kept)
 
 
 def _respelled(
     column: pa.ChunkedArray, spell: Callable[[str], tuple[str, str]]
-) -> tuple[pa.Array, pa.Array, bool]:
-    """Both parts of `spell` of each value, computed once per distinct value, and whether two became one."""
-    encoded = column.combine_chunks().dictionary_encode()
+) -> tuple[pa.Array, pa.Array, npt.NDArray[np.bool_]]:
+    """Both parts of `spell` of each value, computed once per distinct value; and whose value others now share."""
+    encoded = _encoded(column)
     spelled = [spell(value or "") for value in encoded.dictionary.to_pylist()]
     first, second = (pa.array([pair[part] for pair in spelled], pa.string()) for part in (0, 1))
-    indices = encoded.indices
-    return first.take(indices), second.take(indices), len({pair[0] for pair in spelled}) < len(spelled)
+    times = Counter(pair[0] for pair in spelled)
+    shared = np.array([times[pair[0]] > 1 for pair in spelled], bool)
+    return first.take(encoded.indices), second.take(encoded.indices), shared[_numbers(encoded)]
 
 
-def _renamed(kept: pa.Table) -> bool:
-    """Whether some identity goes by two names here; facts do not hold names, so its rows may be alike."""
-    identity, name = _codes(kept["identity"]), _codes(kept["name"])
-    pairs = np.unique(identity.astype(np.int64) * (int(name.max(initial=0)) + 1) + name)
-    return len(pairs) > len(np.unique(identity))
+def _renamed(kept: pa.Table) -> npt.NDArray[np.bool_]:
+    """Whose identity goes by two names here; facts do not hold names, so such rows may be alike."""
+    identity, name = _numbers(_encoded(kept["identity"])), _numbers(_encoded(kept["name"]))
+    pairs = np.unique(identity.astype(np.int64) << 32 | name)
+    names: npt.NDArray[np.int64] = np.bincount(pairs >> 32, minlength=int(identity.max(initial=0)) + 1)
+    renamed: npt.NDArray[np.bool_] = (names > 1)[identity]
+    return renamed
 
 
 def _merged(facts: pa.Table) -> pa.Table:
-    summed = facts.group_by(list(FACT_KEYS), use_threads=True).aggregate(
-        [("events", "sum"), ("first_at", "min"), ("last_at", "max")]
-    )
-    return conform_facts(
-        summed.rename_columns([*FACT_KEYS, "events", "first_at", "last_at"])
-    )
+    summed = facts.group_by(list(FACT_KEYS)).aggregate([("events", "sum"), ("first_at", "min"), ("last_at", "max")])
+    return conform_facts(summed.rename_columns([*FACT_KEYS, "events", "first_at", "last_at"]))
 
 
 def _names(answer: pa.Table) -> tuple[Name, ...]:
     """The newest display name of each identity; of two at one moment the greater, so that order does not matter."""
     answer = answer.filter(pc.not_equal(answer["identity"], ""))
-    if not answer.num_rows:
-        return ()
-    identity = answer["identity"].combine_chunks().dictionary_encode()
-    codes = identity.indices.to_numpy(zero_copy_only=False)
+    identity, names = _encoded(answer["identity"]), _encoded(answer["name"])
+    who = _numbers(identity)
     first, last = (answer[name].cast(pa.int64()).to_numpy() for name in ("first_at", "last_at"))
-    rank = {name: place for place, name in enumerate(sorted(pc.unique(answer["name"]).to_pylist()))}
-    names = answer["name"].combine_chunks().dictionary_encode()
-    ranks = np.array([rank[name] for name in names.dictionary.to_pylist()])[names.indices.to_numpy(zero_copy_only=False)]
-    order = np.lexsort((ranks, last, ranks > rank.get("", -1)))
-    newest = np.empty(len(identity.dictionary), np.int64)
-    newest[codes[order]] = order  # of repeated indices the last is what stays
-    earliest, latest = np.full(len(newest), np.iinfo(np.int64).max), np.zeros(len(newest), np.int64)
-    np.minimum.at(earliest, codes, first)
-    np.maximum.at(latest, codes, last)
+    rank = np.argsort(np.argsort(np.array(names.dictionary.to_pylist(), object)))[_numbers(names)]
+    named = pc.not_equal(answer["name"], "").to_numpy()
+    order = np.lexsort((rank, last, named))
+    newest, earliest, latest = (np.empty(len(identity.dictionary), np.int64) for _ in range(3))
+    newest[who[order]] = order  # of repeated indices the last is what stays, here and below
+    backwards, forwards = np.argsort(-first, kind="stable"), np.argsort(last, kind="stable")
+    earliest[who[backwards]], latest[who[forwards]] = first[backwards], last[forwards]
     chosen = answer.select(["name", "caller_kind", "app_id"]).take(pa.array(newest)).to_pydict()
-    spans = (pa.array(times, pa.timestamp("us", tz="UTC")).to_pylist() for times in (earliest, latest))
-    rows = zip(identity.dictionary.to_pylist(), chosen["name"], chosen["caller_kind"], chosen["app_id"], *spans, strict=True)
-    return tuple(Name(who, name[:LONGEST_NAME], kind, app, start, end) for who, name, kind, app, start, end in rows)
+    spans = (pa.array(times, pa.int64()).cast(TIME).to_pylist() for times in (earliest, latest))
+    rows = zip(identity.dictionary.to_pylist(), *chosen.values(), *spans, strict=True)
+    return tuple(Name(key, name[:LONGEST_NAME], kind, app, start, end) for key, name, kind, app, start, end in rows)
 
 
-def _codes(column: pa.ChunkedArray) -> npt.NDArray[np.int32]:
-    codes: npt.NDArray[np.int32] = column.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    return codes
+def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    return column.combine_chunks().dictionary_encode()
+
+
+def _numbers(encoded: pa.DictionaryArray) -> npt.NDArray[np.int32]:
+    numbers: npt.NDArray[np.int32] = encoded.indices.to_numpy(zero_copy_only=False)
+    return numbers

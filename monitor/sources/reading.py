@@ -1,0 +1,33 @@
+"""What is learned of a table's files while they are read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from monitor.ports import Skipped
+
+FIRST: Final = 20
+"""Bad lines kept with their reason per table; all are counted."""
+
+FILE: Final = "__file"
+LINE: Final = "__line"
+"""Columns beside the declared ones that say where a row stood."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """Rows read and rows that could not be, per file; the first of those with reasons; the names of columns seen."""
+
+    rows: Counter[Path] = field(default_factory=Counter)
+    malformed: Counter[Path] = field(default_factory=Counter)
+    skipped: list[Skipped] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    def skip(self, path: Path, line: int, reason: str) -> None:
+        """Count a bad line; keep the first few."""
+        self.malformed[path] += 1
+        if len(self.skipped) < FIRST:
+            self.skipped.append(Skipped(str(path), line, reason))
