@@ -8,8 +8,6 @@ glyph for becomes a box.
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from monitor import whole
 from monitor.clock import BIN, DAY, EPOCH
 from monitor.errors import PermanentError
 from monitor.hostile import clean, clip
@@ -55,15 +54,7 @@ def draw(band: Band, path: Path) -> None:
     """
     picture = io.BytesIO()
     figure(band).savefig(picture, format="png", dpi=DOTS, metadata={"Software": None})
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(picture.getvalue())
-        Path(aside).chmod(0o644)
-        Path(aside).replace(path)
-    except OSError as error:
-        raise PermanentError(f"{path}: cannot be written: {error.strerror or error}") from error
+    whole.put(path, picture.getvalue())
 
 
 def figure(band: Band) -> Figure:

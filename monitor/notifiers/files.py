@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from pathlib import Path
 
-from monitor.errors import PermanentError
+from monitor import whole
 from monitor.model import Message
 from monitor.notifiers.slack import blocks
 
@@ -31,24 +29,5 @@ class FilesNotifier:
         """
         name = f"{re.sub(r'[^A-Za-z0-9_.-]', '_', message.incident).lstrip('.')}-{message.reason}.json"
         text = json.dumps(blocks(message), indent=2, ensure_ascii=False) + "\n"
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            _replace(self.directory / name, text.encode())
-        except OSError as error:
-            raise PermanentError(f"{self.directory / name}: cannot be written: {error.strerror or error}") from error
+        whole.put(self.directory / name, text.encode())
         return name
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put the content where `path` is in one step, so that no reader and no crash sees half of it."""
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(aside).chmod(0o644)
-        Path(aside).replace(path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
