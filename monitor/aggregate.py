@@ -183,7 +183,7 @@ def members(engine: Engine, tables: Tables, rule: Rule, group: dict[str, str], w
     query = (
         f"{facts(window, as_of)} and {rule.predicate} and isnotempty(identity)\n"
         f"| join kind=leftsemi wanted on {', '.join(group)}\n"
-        "| summarize events = sum(events) by identity\n| top 50 by events desc, identity asc"
+        "| summarize events = sum(events) by identity\n| sort by events desc, identity asc\n| take 50"
     )
     return list(_pandas(engine.run(query, {**tables, "wanted": wanted}))["identity"])
 
