@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from monitor.cli.opening import JsonOption, RulesOption, empty_state, engine, load_rules, moment, writable
-from monitor.cli.reporting import as_json, failures, show
-from monitor.cli.screen import complain, dump, progress
+from monitor.cli.reporting import failures, show, write
+from monitor.cli.screen import complain, progress
 from monitor.errors import InputError
 from monitor.sources.export import open_exports
 from monitor.store import Store
@@ -45,20 +45,27 @@ def backtest(
     if since and until and since >= until:
         raise InputError(f"--since {since} must be before --until {until}")
     judged = load_rules(rules)
-    with engine() as running:
-        exports = open_exports(input, engine=running)
-        with Store(empty_state(state)) as store, progress() as tell:
-            report = replay(App(exports.sources, judged, store, running, progress=tell), since, until)
-            try:
-                count = lines.write(output, lines.lines(store))
-            except OSError as error:
-                raise InputError(f"{output}: cannot be written: {error.strerror or error}") from error
+    with (
+        engine() as running,
+        open_exports(input, engine=running) as exports,
+        Store(empty_state(state)) as store,
+        progress() as tell,
+    ):
+        report = replay(App(exports.sources, judged, store, running, progress=tell), since, until)
+        count = _written(output, store)
+    wrong = failures(report, exports)
     if json:
-        dump(as_json(report, count))
+        write(report, exports, count, wrong)
     else:
-        show(report, count, output)
-    wrong = failures(report)
+        show(report, exports, count, output)
     for one in wrong:
         complain(one)
     if wrong:
         raise typer.Exit(1)
+
+
+def _written(output: Path, store: Store) -> int:
+    try:
+        return lines.write(output, lines.lines(store))
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written: {error.strerror or error}") from error
