@@ -13,6 +13,7 @@ from monitor.testing.simulate.read import Written, read_labels
 
 END = pd.Timestamp(ENDS[7 % 3])
 START = END - pd.Timedelta(days=35)
+OID = r'PrincipalId[\\":]+([0-9a-f-]{36})'
 SIGN_INS = {
     "AADServicePrincipalSignInLogs": "ServicePrincipalId",
     "AADManagedIdentitySignInLogs": "ServicePrincipalId",
@@ -32,6 +33,13 @@ def seen(tenant: Written) -> pd.DataFrame:
     parts.append(pd.DataFrame({"oid": claim, "at": new["TimeGenerated"], "ip": new["CallerIpAddress"]}))
     parts.append(
         pd.DataFrame({"oid": old["identity_claim_oid_g"], "at": old["TimeGenerated"], "ip": old["CallerIPAddress"]})
+    )
+    control = tenant["AzureActivity"]
+    claims = control["Claims"].str.extract(r'objectidentifier":"([^"]+)"')[0]
+    granted = control["Properties"].str.extract(OID)[0]
+    parts.extend(
+        pd.DataFrame({"oid": who, "at": control["TimeGenerated"], "ip": control["CallerIpAddress"]})
+        for who in (claims, granted)
     )
     audit = tenant["AuditLogs"]
     target = audit["TargetResources"].str.extract(r'"id":"([^"]+)"')[0]

@@ -282,6 +282,14 @@ def test_vault_results_say_success_whatever_the_status(tenant: Written) -> None:
     assert {200, 401, 403} <= set(tenant["AZKVAuditLogs"]["HttpStatusCode"])
 
 
+def test_harmless_readers_are_refused_too(tenant: Written) -> None:
+    attacked = {oid for label in tenant.labels for oid in label.identities}
+    frame = tenant["AZKVAuditLogs"]
+    refused = frame[frame["HttpStatusCode"].isin([403, 404, 429])]
+    callers = set(refused["Identity"].str.extract(r'"oid":"([^"]+)"')[0].dropna())
+    assert callers - attacked
+
+
 def test_interrupts_share_the_conversation_of_the_sign_in(tenant: Written) -> None:
     frame = tenant[SI]
     interrupts = frame[frame["ResultType"].isin(["50058", "50140", "50074", "16000", "50158", "65001"])]

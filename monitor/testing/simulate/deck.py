@@ -12,7 +12,8 @@ Life = Callable[[Diary], None]
 DECK: Final[Mapping[str, tuple[int, Kind, Life]]] = {
     "person": (22, "user", people.person),
     "admin": (4, "user", people.admin),
-    "cron": (12, "service_principal", workloads.cron),
+    "cron": (11, "service_principal", workloads.cron),
+    "watcher": (1, "service_principal", workloads.watcher),
     "daily": (7, "service_principal", workloads.daily),
     "weekly": (2, "service_principal", workloads.weekly),
     "monthly": (2, "service_principal", workloads.monthly),
@@ -34,6 +35,9 @@ DECK: Final[Mapping[str, tuple[int, Kind, Life]]] = {
 }
 """Behaviour -> how many of 100 identities, their kind, how they live."""
 
+STUMBLES: Final[Mapping[int, float]] = {403: 0.15, 404: 0.08, 429: 0.06}
+"""How likely an identity is to be refused for some hours: a lost role, a secret renamed, a vault under load."""
+
 _CARDS: Final = tuple(name for name, (count, _, _) in DECK.items() for _ in range(count))
 
 
@@ -49,4 +53,7 @@ def live(world: World, persona: Persona) -> Diary:
     diary = Diary(world, persona, chance.stream(world.seed, chance.IDENTITY, persona.index, 1))
     DECK[persona.behaviour][2](diary)
     diary.only(world.period.start, world.period.end)
+    for status, probability in STUMBLES.items():
+        if diary.chance(probability):
+            diary.stumble(status)
     return diary

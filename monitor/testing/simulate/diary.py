@@ -161,7 +161,11 @@ class Diary:
         interactive: bool = False,
         thread: int | None = None,
     ) -> None:
-        """Ask for tokens at these times, from where it lives and with what it owns unless said otherwise."""
+        """Ask for tokens at these times, from where it lives and with what it owns unless said otherwise.
+
+        A request that failed names no credential, as in the public sample rows.
+        """
+        owned = self.keyring.draw(self.rng, at) if credential is None else credential
         self.tokens.append(
             tokens(
                 self.rng,
@@ -170,7 +174,7 @@ class Diary:
                 resource=resource,
                 code=code,
                 ip=self.egress.draw(self.rng, at) if ip is None else ip,
-                credential=self.keyring.draw(self.rng, at) if credential is None else credential,
+                credential=np.where(np.asarray(code) == 0, owned, -1),
                 client=client,
                 interactive=interactive,
                 thread=thread,
@@ -245,6 +249,14 @@ class Diary:
         name = f"release-{int(self.rng.integers(10**6)):06d}"
         item = self.world.vaults[vault].add_secret(name)
         self.fetch(runs[from_run:], vault, np.array([item]), ip[from_run:])
+
+    def stumble(self, status: int) -> None:
+        """For some hours its reads of vaults fail with this HTTP status; harmless, and soon mended."""
+        start = self.moment(0.0, 1.0)
+        end = start + int(self.rng.lognormal(0.8, 0.9) * HOUR)
+        for rows in self.calls:
+            inside = (rows["at"] >= start) & (rows["at"] < end) & (rows["operation"] == OPERATION["SecretGet"])
+            rows["status"][inside] = status
 
     def only(self, start: int, end: int) -> None:
         """Forget what would have happened outside [start, end): it was not there yet, or no more."""

@@ -62,5 +62,6 @@ def directory_sync(world: World) -> list[Note]:
             if target.kind == "service_principal" and luck > 0.97:
                 what = "risk"
             if what:
-                found.append(Note(int(at), what, -1, target.index, -1, int(key[0])))
+                actor = target.index if what == "deployment" else -1
+                found.append(Note(int(at), what, actor, target.index, -1, int(key[0])))
     return found

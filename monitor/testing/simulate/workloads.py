@@ -83,6 +83,12 @@ def cron(d: Diary) -> None:
     _run(d, at, backend(d), int(d.rng.integers(1, 4)) if d.chance(0.3) and step >= 60 * MINUTE else 0)
 
 
+def watcher(d: Diary) -> None:
+    """A monitor like this one: it asks for Log Analytics tokens, and so is in its own logs."""
+    on_servers(d)
+    d.sign_in(every(d.rng, d.period, 75 * MINUTE, 10 * MINUTE), Resource.LOGS)
+
+
 def daily(d: Diary) -> None:
     """A once-a-day job at a fixed hour of the wall clock (so it moves with daylight saving)."""
     on_servers(d)

@@ -19,6 +19,7 @@ __all__ = ["ATTACKS", "plot"]
 PER_IDENTITY: Final = 0.26
 LEAST, MOST = 12, 280
 WARM_UP: Final = 14.0
+_TURNS: Final = np.array([kind for kind, attack in ATTACKS.items() for _ in range(attack.weight)])
 
 
 def plot(world: World, diaries: Sequence[Diary], weather: Weather) -> tuple[Label, ...]:
@@ -27,7 +28,7 @@ def plot(world: World, diaries: Sequence[Diary], weather: Weather) -> tuple[Labe
     Kinds come in turn, grades evenly, victims mostly once each; starts are spread over the days after the warm-up.
     """
     count = int(np.clip(len(diaries) * PER_IDENTITY, LEAST, MOST))
-    order = chance.stream(world.seed, chance.ATTACK).permutation(np.array(list(ATTACKS)))
+    order = chance.stream(world.seed, chance.ATTACK).permutation(_TURNS)
     taken: set[int] = set()
     labels: list[Label] = []
     for number in range(count):

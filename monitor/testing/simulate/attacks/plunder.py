@@ -40,7 +40,7 @@ def list_then_get(s: Scene) -> None:
 def policy_then_get(s: Scene) -> None:
     """Access is granted, then used at once."""
     vault, ip = (s.foreign_vaults(1) or [s.usual_vault()])[0], s.ip()
-    s.note("role_assignment", actor=s.culprit().index)
+    s.note("role_assignment", s.world.vaults[vault].name, actor=s.culprit().index, ip=ip)
     s.reads(np.array([s.start]), vault, operation="VaultPatch", ip=ip)
     items = s.world.vaults[vault].of("secrets")[: s.size(25, 6, 2)]
     _enter(s, ip)
@@ -115,7 +115,7 @@ def destroyed(s: Scene) -> None:
 def opened_network(s: Scene) -> None:
     """The vault's network rules are changed, more than once if blatant."""
     vault, ip = s.usual_vault(), s.strange_ip()
-    s.note("vault_write", actor=s.culprit().index)
+    s.note("vault_write", s.world.vaults[vault].name, actor=s.culprit().index, ip=ip)
     s.reads(s.over(s.size(5, 2, 1), 30 * MINUTE), vault, operation="VaultPatch", ip=ip)
 
 

@@ -7,21 +7,46 @@ from monitor.testing.simulate.apps import Resource
 from monitor.testing.simulate.attacks.scene import Scene
 from monitor.testing.simulate.calendar import HOUR, MINUTE
 from monitor.testing.simulate.diary import Diary
+from monitor.testing.simulate.directory import GITHUB
 from monitor.testing.simulate.world import HOSTILE_NAMES, Credential, Persona
 
 
 def federation_added(s: Scene) -> None:
     """A federated credential is added, with an issuer of the attacker's if blatant, and soon used unless subtle."""
-    issuer = (
-        "https://idp.evil.example/oauth2/default"
-        if s.grade == "blatant"
-        else "https://token.actions.githubusercontent.com"
-    )
+    issuer = "https://idp.evil.example/oauth2/default" if s.grade == "blatant" else GITHUB
     s.note("federation", s.new_key(), issuer, actor=s.culprit().index)
     if s.grade == "subtle":
         return
     fresh = s.world.credential(Credential("federatedIdentityCredential", federation=s.new_key()))
     s.tokens(s.over(s.size(20, 5, 1), 2 * HOUR) + 4 * MINUTE, Resource.ARM, credential=fresh, ip=s.strange_ip())
+
+
+def federation_by_arm(s: Scene) -> None:
+    """A managed identity gets a federated credential through the resource manager, more than one if blatant."""
+    for number in range(s.size(4, 2, 1)):
+        s.note("arm_federation", actor=s.culprit().index, after=number * 3 * MINUTE, ip=s.strange_ip())
+
+
+def federation_changed(s: Scene) -> None:
+    """The issuer or only the subject of a trusted credential is changed."""
+    issuer = GITHUB if s.grade == "subtle" else "https://idp.evil.example/oauth2/default"
+    s.note("federation_changed", s.new_key(), issuer, f"repo:{s.grade}/fork:pull_request", actor=s.culprit().index)
+    if s.grade == "blatant":
+        s.tokens(s.over(10, HOUR) + 4 * MINUTE, Resource.ARM, ip=s.strange_ip())
+
+
+def granted_and_removed(s: Scene) -> None:
+    """Access for one object id, granted and taken back within minutes, so that nobody sees it standing."""
+    actor, ip = s.culprit().index, s.strange_ip()
+    for number in range(s.size(3, 2, 1)):
+        s.note("role_assignment", actor=actor, after=number * 9 * MINUTE, ip=ip)
+        s.note("role_removed", actor=actor, after=(number * 9 + 6) * MINUTE, ip=ip)
+
+
+def blinded(s: Scene) -> None:
+    """A diagnostic setting is deleted: the logs themselves are the target."""
+    for number in range(s.size(4, 2, 1)):
+        s.note("diagnostics_removed", actor=s.culprit().index, after=number * MINUTE, ip=s.strange_ip())
 
 
 def added_then_used(s: Scene) -> None:
