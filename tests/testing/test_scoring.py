@@ -43,7 +43,7 @@ def at(day: float, hour: float = 0.0) -> datetime:
 
 
 def attack(
-    name: str, who: str, start: datetime, *, hours: float = 2.0, grade: str = "blatant", **what: object
+    name: str, who: str, start: datetime, *, hours: float = 2.0, grade: str = "blatant", kind: str = "spike"
 ) -> Label:
     end = start + timedelta(hours=hours)
     return Label(name, kind, grade, frozenset({who}), frozenset(), frozenset(), start, end)
