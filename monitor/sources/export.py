@@ -74,7 +74,7 @@ class ExportSource:
     def fetch(self, window: Window, now: datetime) -> Fetched:
         """All of the window that had arrived before `now`."""
         groups = [group for table in self.tables.values() for group in table.groups]
-        return fold.unpacked(self._query, [self._folded(piece, now) for piece in pieces(window, fold.MARGIN, groups)])
+        return fold.unpacked(self._query, (self._folded(piece, now) for piece in pieces(window, fold.MARGIN, groups)))
 
     def _folded(self, window: Window, now: datetime) -> pa.Table:
         tables: dict[str, pa.Table | Slice] = dict.fromkeys(self._query.tables, _NOTHING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -101,33 +101,37 @@ def values(query: Query, window: Window, now: datetime, issuer: str) -> dict[str
     }
 
 
-def unpacked(query: Query, answers: Sequence[pa.Table]) -> Fetched:
-    """What the query's answers say, together: one answer per piece of the window.
+def unpacked(query: Query, answers: Iterable[pa.Table]) -> Fetched:
+    """What the query's answers say, together: one answer per piece of the window, taken one at a time.
 
     Spellings are made one (addresses, details), and facts that became alike are added up.
     """
-    answer = pa.concat_tables(answers)
-    late = answer.filter(answer["late"])
-    kept = answer.filter(pc.invert(answer["late"]))
-    facts, alike = _facts(query, kept)
-    alike |= pc.is_in(facts["at"], _shared(answers)).to_numpy(zero_copy_only=False)
-    if alike.any():
-        mask = pa.array(alike)
-        facts = pa.concat_tables([facts.filter(pc.invert(mask)), _merged(facts.filter(mask))])
-    return Fetched(facts, _names(answer), _counts(answer, kept, late))
+    facts, alike, names, counts = [], [], [], Counts()
+    for answer in answers:
+        kept = answer
+        if late := pc.sum(answer["late"]).as_py():
+            kept = answer.filter(pc.invert(answer["late"]))
+        piece, mask = _facts(query, kept)
+        facts.append(piece)
+        alike.append(mask)
+        names.append(_named(answer))
+        counts += _counts(answer, _sum(answer.filter(answer["late"]), "events") if late else 0)
+    shared = _shared(facts)
+    for place, piece in enumerate(facts):
+        alike[place] = alike[place] | pc.is_in(piece["at"], shared).to_numpy()
+    return Fetched(_merged(facts, alike), _names(pa.concat_tables(names)), counts)
 
 
-def _shared(answers: Sequence[pa.Table]) -> pa.Array:
+def _shared(pieces: Sequence[pa.Table]) -> pa.Array:
     """The bins that more than one piece of a window has rows of."""
-    bins = np.concatenate([np.unique(answer["at"].cast(pa.int64()).to_numpy()) for answer in answers])
+    bins = np.concatenate([np.unique(piece["at"].cast(pa.int64()).to_numpy()) for piece in pieces])
     found, times = np.unique(bins, return_counts=True)
     return pa.array(found[times > 1]).cast(TIME)
 
 
-def _counts(answer: pa.Table, kept: pa.Table, late: pa.Table) -> Counts:
-    read, strayed = _sum(answer, "copies"), _sum(answer, "strayed")
-    folded, after = _sum(kept, "events"), _sum(late, "events")
-    return Counts(read=read, kept=folded, late=after, strayed=strayed, doubled=read - folded - after - strayed)
+def _counts(answer: pa.Table, late: int) -> Counts:
+    read, folded, strayed = (_sum(answer, column) for column in ("copies", "events", "strayed"))
+    return Counts(read=read, kept=folded - late, late=late, strayed=strayed, doubled=read - folded - strayed)
 
 
 def _sum(table: pa.Table, column: str) -> int:
@@ -166,28 +170,41 @@ def _renamed(kept: pa.Table) -> npt.NDArray[np.bool_]:
     return renamed
 
 
-def _merged(facts: pa.Table) -> pa.Table:
-    summed = facts.group_by(list(FACT_KEYS)).aggregate([("events", "sum"), ("first_at", "min"), ("last_at", "max")])
-    return conform_facts(summed.rename_columns([*FACT_KEYS, "events", "first_at", "last_at"]))
+def _merged(pieces: Sequence[pa.Table], alike: Sequence[npt.NDArray[np.bool_]]) -> pa.Table:
+    """The pieces as one table, in which those of the marked rows that are alike have become one."""
+    marked = pa.concat_tables([piece.take(np.flatnonzero(mask)) for piece, mask in zip(pieces, alike, strict=True)])
+    summed = marked.group_by(list(FACT_KEYS)).aggregate([("events", "sum"), ("first_at", "min"), ("last_at", "max")])
+    if summed.num_rows == marked.num_rows:  # copying what needs no change would cost more than the fold
+        return pa.concat_tables(pieces)
+    single = [
+        piece.filter(pa.array(~mask)) if mask.any() else piece for piece, mask in zip(pieces, alike, strict=True)
+    ]
+    return pa.concat_tables([*single, conform_facts(summed.rename_columns([*FACT_KEYS, *_SUMMED]))])
 
 
-def _names(answer: pa.Table) -> tuple[Name, ...]:
-    """The newest display name of each identity; of two at one moment the greater, so that order does not matter."""
-    answer = answer.filter(pc.not_equal(answer["identity"], ""))
-    identity, names = _encoded(answer["identity"]), _encoded(answer["name"])
-    who = _numbers(identity)
-    first, last = (answer[name].cast(pa.int64()).to_numpy() for name in ("first_at", "last_at"))
-    rank = np.argsort(np.argsort(np.array(names.dictionary.to_pylist(), object)))[_numbers(names)]
-    named = pc.not_equal(answer["name"], "").to_numpy()
-    order = np.lexsort((rank, last, named))
-    newest, earliest, latest = (np.empty(len(identity.dictionary), np.int64) for _ in range(3))
-    newest[who[order]] = order  # of repeated indices the last is what stays, here and below
-    backwards, forwards = np.argsort(-first, kind="stable"), np.argsort(last, kind="stable")
-    earliest[who[backwards]], latest[who[forwards]] = first[backwards], last[forwards]
-    chosen = answer.select(["name", "caller_kind", "app_id"]).take(pa.array(newest)).to_pydict()
-    spans = (pa.array(times, pa.int64()).cast(TIME).to_pylist() for times in (earliest, latest))
-    rows = zip(identity.dictionary.to_pylist(), *chosen.values(), *spans, strict=True)
-    return tuple(Name(key, name[:LONGEST_NAME], kind, app, start, end) for key, name, kind, app, start, end in rows)
+_SUMMED: Final = ("events", "first_at", "last_at")
+_NAMED: Final = ["identity", "name", "caller_kind", "app_id"]
+
+
+def _named(answer: pa.Table) -> pa.Table:
+    """Every name an identity went by, with when; few rows however many the answer has."""
+    answer = answer.select([*_NAMED, "first_at", "last_at"])
+    return answer.group_by(_NAMED).aggregate([("first_at", "min"), ("last_at", "max")])
+
+
+def _names(named: pa.Table) -> tuple[Name, ...]:
+    """The newest name of each identity; of two at one moment the greatest, so that the order of rows does not matter."""
+    newest: dict[str, tuple[tuple[bool, datetime, str, str, str], datetime, datetime]] = {}
+    for row in named.to_pylist():
+        first, last = row["first_at_min"], row["last_at_max"]
+        claim = (row["name"] != "", last, row["name"], row["caller_kind"], row["app_id"])
+        known = newest.get(row["identity"], (claim, first, last))
+        newest[row["identity"]] = (max(claim, known[0]), min(first, known[1]), max(last, known[2]))
+    newest.pop("", None)
+    return tuple(
+        Name(identity, claim[2][:LONGEST_NAME], claim[3], claim[4], first, last)
+        for identity, (claim, first, last) in sorted(newest.items())
+    )
 
 
 def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
