@@ -1,0 +1,164 @@
+"""Reading rules: every file is checked, and every mistake reported at once, with file, line and the right spelling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.scalarstring import LiteralScalarString
+
+from monitor import kql
+from monitor.errors import InputError, RuleError
+from monitor.rules.model import KUSTO_FACTS, Rule, bracketed, nearest
+
+USES = {"new": "spans", "measure": "activity", "slide": "activity", "after": "after"}
+"""Keys of a rule that only detectors with that need look at."""
+BEFORE = 2
+"""Lines of the query before the predicate it checks."""
+
+
+def shipped() -> Path:
+    """The folder of the rules that come with mintwatch: of the installed wheel, else of the checkout."""
+    package = Path(str(files("monitor")))
+    return package / "_rules" if (package / "_rules").is_dir() else package.resolve().parent / "rules"
+
+
+def load(directory: Path, detectors: Mapping[str, Any]) -> tuple[Rule, ...]:
+    """Every rule of a folder, sorted by id.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing or holds no `*.yml`.
+    RuleError
+        With every mistake of every file, a line each.
+    """
+    if not directory.is_dir():
+        raise InputError(f"{directory}: no such folder of rules")
+    paths = sorted(directory.glob("*.yml"))
+    if not paths:
+        raise InputError(f"{directory}: expected at least one rule (*.yml), found none")
+    read_all = [read(path, detectors) for path in paths]
+    mistakes = [mistake for _, wrong in read_all for mistake in wrong]
+    mistakes += [f"{path}:1: a rule's file ends in .yml, this one is not read" for path in directory.glob("*.yaml")]
+    if mistakes:
+        raise RuleError("\n".join(mistakes))
+    return tuple(sorted((rule for rule, _ in read_all if rule), key=lambda rule: rule.id))
+
+
+def read(path: Path, detectors: Mapping[str, Any]) -> tuple[Rule | None, list[str]]:
+    """The rule of one file, and its mistakes as `file:line: what, expected`."""
+    try:
+        document = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        return None, [f"{path}:{line}: not YAML: {error.problem}"]
+    except (OSError, UnicodeDecodeError) as error:
+        return None, [f"{path}:1: cannot be read as UTF-8 text: {error}"]
+    if not isinstance(document, CommentedMap):
+        return None, [f"{path}:1: expected a mapping of keys such as title and detector"]
+    rule, wrong = _rule(document)
+    judge, about_judge = _judge(document, detectors)
+    wrong += [(_line(document, ("id",)), mistake) for mistake in _misnamed(document, path)]
+    wrong += [*_unbound(document, "where"), *_unbound(document, "after"), *about_judge]
+    if wrong or rule is None:
+        return None, [f"{path}:{line}: {mistake}" for line, mistake in sorted(wrong)]
+    return rule.made(str(path), judge), []
+
+
+def _rule(document: CommentedMap) -> tuple[Rule | None, list[tuple[int, str]]]:
+    try:
+        return Rule.model_validate(_plain(document)), []
+    except ValidationError as error:
+        return None, _mistakes(document, error, Rule)
+
+
+def _misnamed(document: CommentedMap, path: Path) -> Iterator[str]:
+    if "id" in document and document["id"] != path.stem:
+        yield f"id {document['id']!r} is not the file's name {path.stem!r}"
+
+
+def _judge(document: CommentedMap, detectors: Mapping[str, Any]) -> tuple[Any, list[tuple[int, str]]]:
+    """The detector with the rule's parameters, and what is wrong about them or about keys it needs or ignores."""
+    name, line = document.get("detector"), _line(document, ("detector",))
+    if not isinstance(name, str):
+        return None, []  # the model says so
+    if name not in detectors:
+        return None, [
+            (line, f"no detector {name!r}{nearest(name, detectors)}; known are {', '.join(sorted(detectors))}")
+        ]
+    detector = detectors[name]
+    wrong = [(line, f"detector {name!r} needs the key {key!r}") for key in detector.wants if not document.get(key)]
+    wrong += [
+        (_line(document, (key,)), f"detector {name!r} makes no use of the key {key!r}")
+        for key, frame in USES.items()
+        if key in document and frame not in detector.needs
+    ]
+    try:
+        return detector.model_validate(_plain(document.get("params", {}))), wrong
+    except ValidationError as error:
+        return None, wrong + _mistakes(document, error, detector, ("params",))
+
+
+def _unbound(document: CommentedMap, key: str) -> Iterator[tuple[int, str]]:
+    """The mistakes of one predicate, at the line of the file and the place in the predicate where they stand."""
+    text = document.get(key)
+    if not isinstance(text, str) or not text.strip():
+        return
+    asked = f"facts\n| where (\n{bracketed(text)}\n)\n| count"
+    for problem in _engine().validate(asked, {"facts": KUSTO_FACTS}):
+        row = min(max(problem.line - BEFORE, 1), len(text.splitlines()))
+        added = asked.splitlines()[problem.line - 1][: problem.column].count("['kind']") * len("['']")
+        start = _line(document, (key,))
+        line = start + row if isinstance(text, LiteralScalarString) else start
+        yield line, f"{key}: line {row}, column {problem.column - added}: {problem.message}"
+
+
+@cache
+def _engine() -> kql.DuckEngine:
+    return kql.DuckEngine(threads=1)
+
+
+def _mistakes(
+    document: CommentedMap, error: ValidationError, model: Any, under: tuple[str, ...] = ()
+) -> list[tuple[int, str]]:
+    lines = []
+    for one in error.errors():
+        loc = (*under, *one["loc"])
+        name = ".".join(map(str, loc))
+        if one["type"] == "extra_forbidden":
+            message = f"unknown key {name!r}{nearest(str(loc[-1]), model.model_fields)}"
+        elif one["type"] == "missing":
+            message = f"missing key {name!r}"
+        else:
+            message = f"{name}: {one['msg'].removeprefix('Value error, ')}"
+        lines.append((_line(document, loc), message))
+    return lines
+
+
+def _line(document: CommentedMap, loc: Sequence[Any]) -> int:
+    """The line, counted from 1, of the deepest part of `loc` that the document holds."""
+    line: int = 1
+    node: Any = document
+    for part in loc:
+        try:
+            line = (node.lc.key(part) if isinstance(node, CommentedMap) else node.lc.item(part))[0] + 1
+            node = node[part]
+        except (AttributeError, KeyError, IndexError, TypeError):
+            break
+    return line
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    return str(node) if isinstance(node, str) else node
