@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from monitor import __version__
-from monitor.cli import backtest, simulate
+from monitor.cli import backtest, demo, simulate
 from monitor.cli.screen import complain, logs
 from monitor.errors import InputError, MintwatchError
 
@@ -19,6 +19,7 @@ FINE, UNFINISHED, WRONG, INTERRUPTED = 0, 1, 2, 130
 app = typer.Typer(name="mintwatch", add_completion=False, pretty_exceptions_enable=False)
 app.command()(simulate.simulate)
 app.command()(backtest.backtest)
+app.command()(demo.demo)
 
 
 def _version(asked: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -32,6 +32,8 @@ PRIOR_SPREAD, PRIOR_DAYS = 0.3, 6
 """What is believed of the spread of a group's daily peaks (log scale) before any is seen, and how many days' worth."""
 ALIKE = 0.8
 """An earlier day whose peak was at least this share of the count shows that such days happen."""
+
+EXPECTED = {"bucket": SCORES["bucket"], "expected": "float64", "low": "float64", "high": "float64"}
 
 
 class Spike(BaseModel):
@@ -102,6 +104,37 @@ class Spike(BaseModel):
                 parts.append(self._judge(today, counts, piece.start))
         return conform(pd.concat(parts), SCORES, past.by) if parts else empty(SCORES, past.by)
 
+    def expect(self, past: Past, window: Window) -> pd.DataFrame:
+        """What was expected of every group in every bucket that starts in the window, whether or not it was a spike.
+
+        Columns: the `by` columns, `bucket`, `expected`, `low`, `high`; NaN for groups younger than `warmup`. No rows if
+        no group ever reached `min_count`.
+        """
+        rows = past.activity.sort_values("seen_at", kind="stable", ignore_index=True)
+        if rows.empty:
+            return pd.DataFrame({**{name: [] for name in past.by}, **{name: [] for name in EXPECTED}}).astype(EXPECTED)
+        counts = Counted.of(rows, past)
+        groups = rows[list(past.by)].assign(group=counts.group).drop_duplicates("group")
+        days = Window(midnight(window.start), window.end).pieces(DAY)
+        parts = [self._foretold(groups, counts, one.start) for one in days if one.start > counts.start]
+        return pd.concat(parts, ignore_index=True) if parts else self.expect(replace(past, activity=rows[:0]), window)
+
+    def _foretold(self, groups: pd.DataFrame, counts: Counted, start: datetime) -> pd.DataFrame:
+        """`expect` of one day."""
+        counts.learn(start)
+        history, known = counts.history(start, self.lookback)
+        mean, dispersion = seasonal(history, known, start, max(1, self.blur // counts.width))
+        low, high = band(mean, dispersion)
+        young = stamp(start) - counts.first < np.timedelta64(self.warmup)
+        group, slots = groups["group"].to_numpy(), mean.shape[1]
+        buckets = pd.date_range(start, periods=slots, freq=counts.width, unit="us")
+        foretold = groups.drop(columns="group").loc[groups.index.repeat(slots)].reset_index(drop=True)
+        values = {"expected": mean, "low": low, "high": high}
+        return foretold.assign(
+            bucket=np.tile(buckets, len(group)),
+            **{name: np.where(young[:, None], np.nan, value)[group].ravel() for name, value in values.items()},
+        )
+
     def _judge(self, today: pd.DataFrame, counts: Counted, start: datetime) -> pd.DataFrame:
         group = counts.group[today.index]
         slot = counts.slot[today.index]
@@ -130,7 +163,9 @@ class Spike(BaseModel):
             because=[
                 f"{value:,.0f} in {_length(counts.width)}, expected {mid:,.1f} ({a:,.0f} to {b:,.0f}); "
                 f"its busiest {_length(counts.width)} in {self.lookback.days} days had {top:,.0f}"
-                for value, mid, a, b, top in zip(observed, expected, low, high, np.nanmax(np.c_[peaks, np.zeros(len(peaks))], axis=1), strict=True)
+                for value, mid, a, b, top in zip(
+                    observed, expected, low, high, np.nanmax(np.c_[peaks, np.zeros(len(peaks))], axis=1), strict=True
+                )
             ],
         )
 
@@ -206,7 +241,7 @@ class Counted:
             looked[place] = one.mask(starts, self.width, midnight_at)
         looked &= starts + np.timedelta64(self.width + self.settle) <= stamp(midnight_at)
         known = looked[self.sources].reshape(len(self.sources), end - begin, slots)
-        born = (self.first.astype("datetime64[D]")[:, None] <= starts[::slots].astype("datetime64[D]")[None, :])
+        born = self.first.astype("datetime64[D]")[:, None] <= starts[::slots].astype("datetime64[D]")[None, :]
         return counts, known & born[:, :, None]
 
 
@@ -266,7 +301,8 @@ def log_tail(observed: Floats, mean: Floats, dispersion: Floats) -> Floats:
 
 def daily_tail(observed: Floats, peaks: Floats) -> Floats:
     """log10 of the chance that a day's largest count is at least `observed`, given those of earlier days (rows x days,
-    NaN where unknown); 0 where no day is known."""
+    NaN where unknown); 0 where no day is known.
+    """
     days = np.sum(np.isfinite(peaks), axis=1)
     level = np.log1p(peaks)
     mean = np.nansum(level, axis=1) / np.maximum(days, 1)

@@ -16,7 +16,7 @@ from monitor.model import Decision, Finding, Incident, State, Window
 from monitor.triage import quiet, triage
 from monitor.worker.app import App, Report
 from monitor.worker.judging import Judged
-from monitor.worker.ticking import DEFAULT_NOTIFIER, gather, judge_all
+from monitor.worker.ticking import DEFAULT_NOTIFIER, gather, judge_all, notify
 
 FOREVER = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
 KEPT = 400 * DAY
@@ -26,7 +26,8 @@ def replay(app: App, since: datetime | None = None, until: datetime | None = Non
     """What the daemon would have concluded, had it ticked every 5 minutes from `since` to `until`.
 
     Everything is collected once and every rule judged once, over the whole stretch; then findings are triaged in the
-    order in which ticks would have come upon them. Without bounds: from the first fact to the last arrival.
+    order in which ticks would have come upon them, and told to the notifiers, if there are any. Without bounds: from the
+    first fact to the last arrival.
     """
     horizon = ceil(until, BIN) if until else None
     sources = []
@@ -38,8 +39,8 @@ def replay(app: App, since: datetime | None = None, until: datetime | None = Non
     if stretch is None:
         return Report(horizon or FOREVER, tuple(sources), (), (), ())
     judged, rules, hearing = judge_all(app, stretch, stretch.end)
-    incidents, decisions = _triage(app, judged, hearing, stretch)
-    return Report(stretch.end, tuple(sources), tuple(rules), incidents, decisions)
+    incidents, decisions, unsent = _triage(app, judged, hearing, stretch)
+    return Report(stretch.end, tuple(sources), tuple(rules), incidents, decisions, unsent)
 
 
 def _stretch(app: App, since: datetime | None, until: datetime | None) -> Window | None:
@@ -59,7 +60,7 @@ def _stretch(app: App, since: datetime | None, until: datetime | None) -> Window
 
 def _triage(
     app: App, judged: Sequence[Judged], hearing: Mapping[str, Hearing], stretch: Window
-) -> tuple[tuple[Incident, ...], tuple[Decision, ...]]:
+) -> tuple[tuple[Incident, ...], tuple[Decision, ...], tuple[str, ...]]:
     due: dict[datetime, list[Finding]] = defaultdict(list)
     for finding in ordered([one for each in judged for one in each.findings]):
         due[finding.judged_at].append(finding)
@@ -69,6 +70,7 @@ def _triage(
     incidents: dict[str, Incident] = {}
     open_now: set[str] = set()
     decisions: list[Decision] = []
+    unsent: list[str] = []
     for place, tick in enumerate(ticks):
         found = sorted(due.get(tick, []), key=lambda one: (one.time, one.key))
         reached = {rule: aware(times[place]) for rule, times in until.items()} if found or open_now else {}
@@ -87,7 +89,8 @@ def _triage(
             triaged.decisions,
         )
         decisions += triaged.decisions
-    return tuple(incidents.values()), tuple(decisions)
+        unsent += notify(app, triaged, tick) if app.notifiers else []
+    return tuple(incidents.values()), tuple(decisions), tuple(unsent)
 
 
 def _judged_until(

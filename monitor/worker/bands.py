@@ -1,0 +1,126 @@
+"""What a chart of a finding shows: its group's counts up to it, against what was expected of them then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from monitor.aggregate import FACTS_SEEN
+from monitor.clock import DAY
+from monitor.coverage import Hearing, aware, naive, stamp
+from monitor.model import Band, Finding, Name, Window
+from monitor.notify import headline, length, unit
+from monitor.ports import Engine, Past, Tables
+from monitor.rules import Rule
+from monitor.worker.judging import HISTORY, remember
+
+Floats = npt.NDArray[np.float64]
+
+LONG, SHORT = 7 * DAY, 3 * DAY
+"""How much a chart shows: a week, or three days where buckets are narrower than an hour."""
+
+
+@runtime_checkable
+class Foretells(Protocol):
+    """A detector that can say what it expected of a bucket, whether or not it spoke."""
+
+    def expect(self, past: Past, window: Window) -> pd.DataFrame:
+        """`by` columns, `bucket`, `expected`, `low`, `high`, of every group and bucket that starts in the window."""
+        ...
+
+
+def band(
+    finding: Finding,
+    rule: Rule,
+    engine: Engine,
+    tables: Tables,
+    hearing: Mapping[str, Hearing],
+    names: Mapping[str, Name],
+    others: Sequence[Finding] = (),
+) -> Band:
+    """The counts of the finding's group in the days up to the end of its bucket, as known when it was judged.
+
+    A bucket without facts is 0 where a source of the group was heard, and left out where none was. `expected`, `low`
+    and `high` are the detector's own where it can foretell; of a limit, `high` alone; else NaN.
+
+    Parameters
+    ----------
+    tables
+        Holds `facts`.
+    others
+        More findings; those of the same group and rule are marked, too.
+    """
+    reach = LONG if rule.bucket >= timedelta(hours=1) else SHORT
+    starts = stamp(finding.bucket) - np.arange(reach // rule.bucket - 1, -1, -1) * np.timedelta64(rule.bucket)
+    window = Window(aware(starts[0]), finding.bucket_end)
+    mine = _mine(finding, rule, engine, tables, window.end)
+    covered = [
+        hearing[name].mask(starts, rule.bucket, finding.judged_at) for name in finding.sources if name in hearing
+    ]
+    shown = np.logical_or.reduce(covered) if covered else np.ones(starts.size, dtype=bool)
+    shown[-1] = True
+    observed = _observed(mine, rule, starts)[shown]
+    expected, low, high = (one[shown] for one in _expected(finding, rule, engine, mine, hearing, starts))
+    marked = {one.bucket for one in others if one.fingerprint == finding.fingerprint} | {finding.bucket}
+    places = {round((at - window.start) / rule.bucket) for at in marked}
+    return Band(
+        title=headline(finding, rule, names),
+        unit=f"{unit(rule)} in {length(rule.bucket)}",
+        at=tuple(map(aware, starts[shown])),
+        observed=tuple(observed.tolist()),
+        expected=tuple(expected.tolist()),
+        low=tuple(low.tolist()),
+        high=tuple(high.tolist()),
+        marked=tuple(aware(starts[place]) for place in sorted(places) if 0 <= place < starts.size),
+    )
+
+
+def _mine(finding: Finding, rule: Rule, engine: Engine, tables: Tables, end: datetime) -> pa.Table:
+    """The facts of the finding's group under its rule, all there were before it was judged."""
+    wanted = pa.table({column: [value] for column, value in finding.group})
+    window = Window(end - HISTORY, end)
+    query = (
+        f"{FACTS_SEEN} and {rule.predicate}\n"
+        f"| join kind=leftsemi wanted on {', '.join(column for column, _ in finding.group)}"
+    )
+    values = {"since": window.start, "until": window.end, "as_of": finding.judged_at}
+    return engine.run(query, {**tables, "wanted": wanted}, values)
+
+
+def _observed(mine: pa.Table, rule: Rule, starts: npt.NDArray[np.datetime64]) -> Floats:
+    """What the rule counts in each bucket, whatever grid the buckets start on."""
+    frame = mine.select(["at", "events", *([rule.measure.column] if rule.measure.column else [])]).to_pandas()
+    place = (naive(frame["at"]) - starts[0]) // np.timedelta64(rule.bucket)
+    frame = frame.assign(place=place)[(place >= 0) & (place < starts.size)]
+    counts = np.zeros(starts.size)
+    groups = frame.groupby("place")
+    value = groups["events"].sum() if rule.measure.name == "events" else groups[rule.measure.column].nunique()
+    counts[value.index.to_numpy(dtype=np.int64)] = value.to_numpy(dtype=np.float64)
+    return counts
+
+
+def _expected(
+    finding: Finding,
+    rule: Rule,
+    engine: Engine,
+    mine: pa.Table,
+    hearing: Mapping[str, Hearing],
+    starts: npt.NDArray[np.datetime64],
+) -> tuple[Floats, Floats, Floats]:
+    """Expected, low and high of each bucket."""
+    nothing = np.full(starts.size, np.nan)
+    if isinstance(rule.judge, Foretells) and mine.num_rows:
+        window = Window(aware(starts[0]), finding.bucket_end)
+        past = remember(rule, engine, {"facts": mine}, hearing, window, finding.judged_at)
+        foretold = rule.judge.expect(past, window)
+        foretold = foretold.set_index(naive(foretold["bucket"])).reindex(starts)
+        expected, low, high = (foretold[name].to_numpy(dtype=np.float64) for name in ("expected", "low", "high"))
+        return expected, low, high
+    limit = np.full(starts.size, finding.high) if finding.high > 0 else nothing
+    return nothing, nothing, limit
