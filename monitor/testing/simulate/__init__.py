@@ -101,7 +101,7 @@ def simulate(
                 path.unlink()
         _beside(aside, "labels", [label.row() for label in labels])
         _beside(aside, "identities", _truth(world))
-        _publish(aside, out)
+        _publish(aside, out, format)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     tell("done", 1.0)
@@ -131,10 +131,14 @@ def _beside(aside: Path, what: str, rows: list[dict[str, object]]) -> None:
     (aside / f"{what}.ndjson").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
 
 
-def _publish(aside: Path, out: Path) -> None:
-    """Move what is finished into place: first what lies beside, then the tables."""
+def _publish(aside: Path, out: Path, form: Format) -> None:
+    """Move what is finished into place: first what lies beside, then the tables; no older table stays between them."""
     for what in ("labels", "identities"):
         (aside / f"{what}.ndjson").replace(out.with_name(f"{out.name}.{what}.ndjson"))
     out.mkdir(parents=True, exist_ok=True)
-    for path in sorted(aside.iterdir()):
-        path.replace(out / path.name)
+    for table in TABLES:
+        path = aside / f"{table}.{form}"
+        if path.exists():
+            path.replace(out / path.name)
+        else:
+            (out / path.name).unlink(missing_ok=True)

@@ -38,6 +38,9 @@ DECK: Final[Mapping[str, tuple[int, Kind, Life]]] = {
 STUMBLES: Final[Mapping[int, float]] = {403: 0.15, 404: 0.08, 429: 0.06}
 """How likely an identity is to be refused for some hours: a lost role, a secret renamed, a vault under load."""
 
+HICCUP: Final = 0.1
+"""How likely a workload is to hit a few minutes of refusals because the tenant is throttled."""
+
 _CARDS: Final = tuple(name for name, (count, _, _) in DECK.items() for _ in range(count))
 
 
@@ -53,6 +56,8 @@ def live(world: World, persona: Persona) -> Diary:
     diary = Diary(world, persona, chance.stream(world.seed, chance.IDENTITY, persona.index, 1))
     DECK[persona.behaviour][2](diary)
     diary.only(world.period.start, world.period.end)
+    if persona.kind != "user" and diary.chance(HICCUP):
+        diary.hiccup()
     for status, probability in STUMBLES.items():
         if diary.chance(probability):
             diary.stumble(status)

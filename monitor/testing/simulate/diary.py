@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from monitor.testing.simulate import chance
 from monitor.testing.simulate.apps import NET, NO_SDK, NOBODY, OPERATION, Resource
-from monitor.testing.simulate.calendar import HOUR, Clock, Period, Times
+from monitor.testing.simulate.calendar import HOUR, MINUTE, Clock, Period, Times
 from monitor.testing.simulate.events import Events, calls, tokens
 from monitor.testing.simulate.places import CLOUDS, Prefix, pick, prefix
 from monitor.testing.simulate.world import Credential, Persona, World
@@ -249,6 +249,12 @@ class Diary:
         name = f"release-{int(self.rng.integers(10**6)):06d}"
         item = self.world.vaults[vault].add_secret(name)
         self.fetch(runs[from_run:], vault, np.array([item]), ip[from_run:])
+
+    def hiccup(self) -> None:
+        """For some minutes the token endpoint says the tenant is throttled (90055); an eager client retries."""
+        at = self.moment() + (self.rng.random(int(self.rng.integers(3, 18))) * 8 * MINUTE).astype(np.int64)
+        resource = int(self.tokens[0]["resource"][0]) if self.tokens and len(self.tokens[0]) else Resource.ARM
+        self.sign_in(np.sort(at), resource, code=90055)
 
     def stumble(self, status: int) -> None:
         """For some hours its reads of vaults fail with this HTTP status; harmless, and soon mended."""

@@ -44,7 +44,7 @@ def person(d: Diary) -> None:
         _arrive(d, start, ip, apps[0])
         _work(d, start, end, ip, apps)
     _phone(d, away)
-    if d.chance(0.15):
+    if d.chance(0.25):
         _forgets_password(d, days, home)
 
 
@@ -178,7 +178,7 @@ def _forgets_password(d: Diary, days: Times, home: Indexes) -> None:
         return
     ip = int(d.rng.choice(home))
     start = _utc(d.clock, int(d.rng.choice(days)), float(d.rng.uniform(8.5, 15.0)))
-    tries = start + np.cumsum(d.rng.integers(4, 40, size=int(d.rng.integers(4, 16)))) * SECOND
+    tries = start + np.cumsum(d.rng.integers(4, 40, size=int(d.rng.integers(4, 18)))) * SECOND
     _sign_in(d, tries, OFFICE_HOME, Resource.OFFICE, ip, code=50126, interactive=True)
     if d.chance(0.4):
         _sign_in(d, tries[-1:] + 20 * SECOND, OFFICE_HOME, Resource.OFFICE, ip, code=50053, interactive=True)

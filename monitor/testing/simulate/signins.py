@@ -38,6 +38,7 @@ DESCRIPTIONS: Final[Mapping[int, str | None]] = {
     50158: "External security challenge was not satisfied.",
     53003: "Access has been blocked by Conditional Access policies.",
     65001: "The user or administrator has not consented to use the application.",
+    90055: "The tenant is throttled due to too many requests.",
     700016: "Application was not found in the directory.",
     700024: "Client assertion is not within its valid time range.",
     700211: "No matching federated identity record found for presented assertion issuer.",

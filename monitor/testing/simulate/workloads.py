@@ -230,7 +230,7 @@ def misconfigured(d: Diary) -> None:
         broken = d.moment(0.0, 1.0)
         fixed = broken + int(d.rng.lognormal(0.9, 0.8) * HOUR)
         code = 7000222 if d.chance(0.5) else 7000215
-        retries = every(d.rng, d.period, int(d.rng.integers(1, 12)) * MINUTE, 20 * SECOND)
+        retries = every(d.rng, d.period, int(d.rng.choice((30, 60, 300, 600))) * SECOND, 20 * SECOND)
         d.sign_in(retries[(retries >= broken) & (retries < fixed)], Resource.ARM, code=code)
         at = at[(at < broken) | (at >= fixed)]
     d.sign_in(at, Resource.ARM)
