@@ -44,9 +44,14 @@ NEW = {
     "resource": "asked for new resource",
     "credential": "signed in with new credential kind",
     "credential_id": "signed in with new credential",
-    "action": "did for the first time",
-    "object": "used new object",
 }
+"""A first sign-in, by the one column that is new."""
+RESOURCES = {
+    "00000003-0000-0000-c000-000000000000": "Microsoft Graph",
+    "797f4846-ba00-4fd7-ba43-dac1f8f63013": "Azure Resource Manager",
+    "cfa8b339-82a2-471a-a3c9-0fc0be7a4093": "Azure Key Vault",
+}
+"""Names of the audiences asked for most; their ids are the same in every tenant."""
 SUBJECTS = {"identity": "Identity", "ip": "Address", "vault": "Vault", "credential": "Credential", "tenant": "Tenant"}
 
 
@@ -101,9 +106,9 @@ def compose(
 def headline(finding: Finding, rule: Rule | None, names: Mapping[str, Name]) -> str:
     """Who did what, with the number that matters, in under ten words (as long as the name has none of its own)."""
     subject = who(finding.subject, names)
-    if rule and rule.new and finding.term:
-        return f"{subject} {_new(finding, rule)}"
-    if finding.observed > 1 and not math.isnan(_against(finding)):
+    if rule and finding.term and (new := _new(finding, rule)):
+        return f"{subject} {new}"
+    if _speaks(finding, rule):
         return f"{subject}: {_count(finding, rule)}, {_expectation(finding)}"
     return f"{subject}: {rule.title if rule else finding.rule}"
 
@@ -129,16 +134,34 @@ def short(identity: str) -> str:
 
 def unit(rule: Rule) -> str:
     """What the rule counts, in the plural: tokens, failures, addresses."""
+    return _noun(rule) or EVENTS[rule.stream]
+
+
+def _noun(rule: Rule) -> str:
+    """The unit, if it is more particular than the rule's stream."""
     if rule.measure.name == "distinct":
         if rule.stream == "vault" and rule.measure.column == "resource":
             return "vaults"
         return DISTINCT.get(rule.measure.column, f"{rule.measure.column}s")
     outcomes = set(re.findall(r'outcome\s*==\s*"(\w+)"', rule.where))
-    return OUTCOMES.get(outcomes.pop() if len(outcomes) == 1 else "", EVENTS[rule.stream])
+    return OUTCOMES.get(outcomes.pop(), "") if len(outcomes) == 1 else ""
+
+
+def _speaks(finding: Finding, rule: Rule | None) -> bool:
+    """Whether the count says more than the rule's title.
+
+    A count of 1 does not, nor does one that reached a limit on particular result codes or actions: there the news is
+    what was counted.
+    """
+    if finding.observed <= 1 or math.isnan(_against(finding)):
+        return False
+    if rule is None or not math.isnan(finding.expected):
+        return True
+    return bool(_noun(rule)) and not re.search(r"\bcode\s*(==|in\b)", rule.where)
 
 
 def rarity(surprise: float, subject: str) -> str:
-    """How often chance alone would do this.
+    """How often as much is to be expected.
 
     >>> rarity(4.3, "identity:entra:0f3c")
     'once in about 20,000 identity-days'
@@ -170,12 +193,15 @@ def length(span: timedelta) -> str:
 
 
 def _new(finding: Finding, rule: Rule) -> str:
-    values = clip(clean(finding.term.replace(JOINED, ", ")), TERM_LIMIT)
-    if rule.stream == "vault" and rule.new == ("resource",):
-        return f"used new vault {values}"
-    if len(rule.new) == 1 and (rule.stream == "sign_in" or rule.new[0] in {"action", "object"}):
-        return f"{NEW.get(rule.new[0], f'showed new {rule.new[0]}')} {values}"
-    return f"showed new {' and '.join(rule.new)} {values}"
+    """What was new, in a verb and a value; '' where the title says it better."""
+    values = [clean(value) for value in finding.term.split(JOINED)]
+    if rule.stream == "vault":
+        verb = "used new vault" if rule.new == ("resource",) else "used new object" if "object" in rule.new else ""
+    else:
+        verb = NEW.get(rule.new[0], "") if len(rule.new) == 1 and rule.stream == "sign_in" else ""
+    if rule.new == ("asn",) and values[0].isdecimal():
+        values = [f"AS{values[0]}"]
+    return f"{verb} {clip('/'.join(RESOURCES.get(value, value) for value in values), TERM_LIMIT)}" if verb else ""
 
 
 def _count(finding: Finding, rule: Rule | None) -> str:
@@ -200,7 +226,7 @@ def _because(finding: Finding, rule: Rule | None, incident: Incident) -> str:
     if not said:
         between = f" ({number(finding.low)} to {number(finding.high)})" if finding.high > 0 else ""
         said = f"{_count(finding, rule)}, {_expectation(finding)}{between}"
-    text = f"{said}. Chance alone would do this {rarity(finding.surprise, finding.subject)}."
+    text = f"{said}. Expected {rarity(finding.surprise, finding.subject)}."
     if incident.state is State.RESOLVED:
         return f"Quiet since {incident.last_at:%H:%M} UTC; it was: {text}"
     return text
@@ -224,8 +250,10 @@ def _facts(
         "Owner": "unknown",
         "Identities": _members(findings, names),
         "From": _some(origin),
-        "Resource": _some(values.get("resource", ())),
+        "Resource": _some(RESOURCES.get(value, value) for value in values.get("resource", ())),
         "Vault": _some(values.get("vault", ())),
+        "Object": _some(values.get("object", ())),
+        "Application": _some(values.get("app_id", ())),
         "Credential": _some(values.get("credential_id", values.get("credential", ()))),
         "Evidence": _evidence(incident),
     }

@@ -101,20 +101,32 @@ NO_COUNT = {"observed": 1.0, "expected": 0.0, "low": 0.0, "high": 0.0}
             {"new": ["prefix"]},
             "sp-build-agent signed in from new prefix 203.0.113.0/24",
         ),
+        ({"term": "8075", **NO_COUNT}, {"new": ["asn"]}, "sp-build-agent signed in from new network AS8075"),
         (
-            {"term": "DE\x1f64500", **NO_COUNT},
-            {"new": ["country", "asn"]},
-            "sp-build-agent showed new country and asn DE, 64500",
+            {"term": "cfa8b339-82a2-471a-a3c9-0fc0be7a4093", **NO_COUNT},
+            {"new": ["resource"]},
+            "sp-build-agent asked for new resource Azure Key Vault",
         ),
         (
             {"term": "kv-hr", **NO_COUNT, "stream": "vault"},
             {"new": ["resource"], "stream": "vault"},
             "sp-build-agent used new vault kv-hr",
         ),
+        (
+            {"term": "kv-hr\x1fsecrets/db", **NO_COUNT, "stream": "vault"},
+            {"new": ["resource", "object"], "stream": "vault"},
+            "sp-build-agent used new object kv-hr/secrets/db",
+        ),
+        ({"term": "53003", **NO_COUNT}, {"new": ["code"], "title": "Blocked once"}, "sp-build-agent: Blocked once"),
+        (
+            {"observed": 4.0, "expected": NAN, "low": 0.0, "high": 3.0},
+            {"where": 'code == "7000222"', "title": "Expired secret still in use"},
+            "sp-build-agent: Expired secret still in use",
+        ),
         (NO_COUNT, {"title": "Dormant identity wakes"}, "sp-build-agent: Dormant identity wakes"),
         (
             {**ADDRESS, "observed": 31.0, "expected": NAN, "low": 0.0, "high": 10.0},
-            {"where": 'outcome == "failed"', "by": ["ip"]},
+            {"where": 'outcome == "failed" and code !in ("90055")', "by": ["ip"]},
             "203.0.113.7: 31 failures in 15 min, limit 10",
         ),
         (
@@ -174,9 +186,7 @@ def test_unit_says_what_is_counted(made: dict[str, object], said: str) -> None:
 
 def test_because_has_the_number_its_range_and_how_unusual_it_is() -> None:
     made = compose(decision(), incident(finding()), [finding()], {"sp-issuance-spike": rule()}, NAMES, AT)
-    assert made.because == (
-        "412 in 15 min, expected 30.2 (12 to 60). Chance alone would do this once in about 20,000 identity-days."
-    )
+    assert made.because == ("412 in 15 min, expected 30.2 (12 to 60). Expected once in about 20,000 identity-days.")
 
 
 def test_detector_that_gives_no_reason_gets_one() -> None:

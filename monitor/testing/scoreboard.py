@@ -6,34 +6,19 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, TypeAlias
 
 import numpy as np
 from rich.table import Table
 
 from monitor.clock import iso
+from monitor.testing.simulate.label import GRADES, Label
 
 BUDGET: Final = 4.0
 """False claims per 1,000 identity-days at which recall is read."""
 
-GRADES: Final = ("blatant", "moderate", "subtle")
-
 Json: TypeAlias = "str | float | Sequence[Json] | Mapping[str, Json] | None"
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """One attack: who and what it touched, and when. Ids are bare and lower case."""
-
-    attack: str
-    kind: str
-    grade: str
-    identities: frozenset[str]
-    ips: frozenset[str]
-    vaults: frozenset[str]
-    start: datetime
-    end: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,4 +236,4 @@ def _part(outcomes: Sequence[Outcome], threshold: float) -> Part:
 
 
 def _grade(grade: str) -> tuple[int, str]:
-    return (GRADES.index(grade) if grade in GRADES else len(GRADES), grade)
+    return ([*map(str, GRADES), grade].index(grade), grade)

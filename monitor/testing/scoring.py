@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -32,7 +33,8 @@ import pandas as pd
 from monitor.clock import aware, iso
 from monitor.errors import InputError
 from monitor.ports import Engine, Tables
-from monitor.testing.scoreboard import Label, Outcome, Scoreboard, table, to_json
+from monitor.testing.scoreboard import Outcome, Scoreboard, table, to_json
+from monitor.testing.simulate.label import Label
 
 __all__ = [
     "Label",
@@ -63,20 +65,10 @@ def read_labels(path: Path) -> tuple[Label, ...]:
     labels = []
     for where, row in _lines(path):
         try:
-            labels.append(
-                Label(
-                    attack=str(row["attack"]),
-                    kind=str(row["kind"]),
-                    grade=str(row["grade"]),
-                    identities=_ids(row, "identities"),
-                    ips=_ids(row, "ips"),
-                    vaults=_ids(row, "vaults"),
-                    start=_moment(row["start"]),
-                    end=_moment(row["end"]),
-                )
-            )
-        except (KeyError, ValueError, TypeError) as error:
-            raise InputError(f"{where}: expected a label (attack, kind, grade, ..., start, end): {error!r}") from error
+            label = Label.parse(row)
+            labels.append(replace(label, start=aware(label.start, "start"), end=aware(label.end, "end")))
+        except ValueError as error:
+            raise InputError(f"{where}: {error}") from error
     return tuple(sorted(labels, key=lambda one: (one.start, one.attack)))
 
 
@@ -108,7 +100,7 @@ def claims(findings: Iterable[Mapping[str, object]]) -> pd.DataFrame:
     """
     frame = pd.DataFrame(
         [
-            (row["subject"], row["score"], row["time"], row["bucket"], row.get("bucket_end"), _ids(row, "members"))
+            (row["subject"], row["score"], row["time"], row["bucket"], row.get("bucket_end"), _members(row))
             for row in findings
         ],
         columns=["subject", "score", "time", "bucket", "bucket_end", "members"],
@@ -170,24 +162,29 @@ def identity_days(engine: Engine, facts: Tables, warm_up_end: datetime) -> int:
 
 def _true(rows: pd.DataFrame, label: Label) -> Bools:
     """Which findings make their claim true for this attack."""
-    mine = rows["value"].isin(label.identities) & rows["is_identity"]
-    touched = rows["value"].isin(label.ips | label.vaults) & ~rows["is_identity"]
+    identities = frozenset(map(_bare, label.identities))
+    things = [thing.lower() for thing in (*label.ips, *label.vaults)]
+    mine = rows["value"].isin(identities) & rows["is_identity"]
+    touched = rows["value"].isin(things) & ~rows["is_identity"]
     points = rows["bucket_end"] <= rows["bucket"]
     reaches = (rows["bucket_end"] > label.start) | (points & (rows["bucket"] >= label.start))
     near = (rows["bucket"] <= label.end + GRACE) & reaches
     crowd = np.array(
-        [2 * len(members & label.identities) > len(members) for members in rows["members"].tolist()], dtype=np.bool_
+        [2 * len(members & identities) > len(members) for members in rows["members"].tolist()], dtype=np.bool_
     )
     return np.asarray(near & (mine | touched | (~rows["is_identity"] & crowd)), dtype=np.bool_)
 
 
-def _ids(row: Mapping[str, object], column: str) -> frozenset[str]:
-    """Ids or values of a list, bare and lower case; those with an issuer lose it, addresses keep their colons."""
-    values = row.get(column) or ()
-    if not isinstance(values, Sequence) or isinstance(values, str):
-        raise TypeError(f"{column}: expected a list, got {values!r}")
-    lowered = (str(value).lower() for value in values)
-    return frozenset(value.rpartition(":")[2] if column in {"identities", "members"} else value for value in lowered)
+def _bare(identity: str) -> str:
+    """The object id without its issuer."""
+    return identity.rpartition(":")[2].lower()
+
+
+def _members(row: Mapping[str, object]) -> frozenset[str]:
+    members = row.get("members") or ()
+    if not isinstance(members, Sequence) or isinstance(members, str):
+        raise InputError(f"finding of {row['subject']}: expected members to be a list, got {members!r}")
+    return frozenset(_bare(str(member)) for member in members)
 
 
 def _moment(value: object) -> datetime:

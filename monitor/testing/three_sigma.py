@@ -30,7 +30,7 @@ HALF: Final = 10.0
 
 HOUR: Final = timedelta(hours=1)
 HOURS: Final = 24
-IDENTITIES_AT_ONCE: Final = 4000
+PORTION: Final = 4000
 """How many identities' days are laid out as one block: 35 days of them are 27 MB."""
 
 COUNTS: Final = """facts
@@ -58,7 +58,7 @@ def hourly(engine: Engine, tables: Tables) -> pd.DataFrame:
     return frame
 
 
-def judge(counts: pd.DataFrame, since: datetime | None = None) -> list[Line]:
+def judge(counts: pd.DataFrame, since: datetime | None = None, portion: int = PORTION) -> list[Line]:
     """The findings of hourly counts, in order of time.
 
     Each has `time` (end of the hour), `bucket`, `bucket_end`, `subject`, `identity` (bare), `rule`, `detector`,
@@ -76,7 +76,7 @@ def judge(counts: pd.DataFrame, since: datetime | None = None) -> list[Line]:
     found = [
         _block(block).assign(series=str(name))
         for name, series in counts.groupby("series", sort=True)
-        for block in _portions(series)
+        for block in _portions(series, portion)
     ]
     frame = pd.concat(found, ignore_index=True)
     if since is not None:
@@ -87,11 +87,11 @@ def judge(counts: pd.DataFrame, since: datetime | None = None) -> list[Line]:
     return [_line(*one) for one in zip(frame["series"], frame["identity"], hours, *numbers, strict=True)]
 
 
-def _portions(counts: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """The counts of some thousand identities at a time."""
+def _portions(counts: pd.DataFrame, portion: int) -> Iterator[pd.DataFrame]:
+    """The counts of that many identities at a time."""
     number, identities = pd.factorize(counts["identity"], sort=True)
-    for start in range(0, len(identities), IDENTITIES_AT_ONCE):
-        yield counts[(number >= start) & (number < start + IDENTITIES_AT_ONCE)]
+    for start in range(0, len(identities), portion):
+        yield counts[(number >= start) & (number < start + portion)]
 
 
 def _block(counts: pd.DataFrame) -> pd.DataFrame:

@@ -20,7 +20,6 @@ from monitor.frames import FACTS
 from monitor.kql import DuckEngine
 from monitor.testing.scoreboard import Scoreboard
 from monitor.testing.scoring import (
-    Label,
     claims,
     identity_days,
     read_findings,
@@ -29,6 +28,7 @@ from monitor.testing.scoring import (
     table,
     to_json,
 )
+from monitor.testing.simulate.label import Grade, Label
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 WARM = START + timedelta(days=14)
@@ -43,10 +43,10 @@ def at(day: float, hour: float = 0.0) -> datetime:
 
 
 def attack(
-    name: str, who: str, start: datetime, *, hours: float = 2.0, grade: str = "blatant", kind: str = "spike"
+    name: str, who: str, start: datetime, *, hours: float = 2.0, grade: Grade = "blatant", kind: str = "spike"
 ) -> Label:
     end = start + timedelta(hours=hours)
-    return Label(name, kind, grade, frozenset({who}), frozenset(), frozenset(), start, end)
+    return Label(name, kind, name, grade, (who,), (), (), start, end)
 
 
 def line(who: str, bucket: datetime, mark: float, **more: object) -> Line:
@@ -126,9 +126,7 @@ def test_another_finding_of_the_claim_may_make_it_true_for_its_maximum() -> None
     ],
 )
 def test_who_belongs_to_an_attack(subject: str, members: list[str], true: bool) -> None:
-    label = Label(
-        "x", "spray", "subtle", frozenset({"a", "a2"}), frozenset({"203.0.113.7"}), frozenset({"kv-prod"}), at(1), at(2)
-    )
+    label = Label("x", "D20", "Spray", "subtle", ("a", "a2"), ("203.0.113.7",), ("kv-prod",), at(1), at(2))
     board = scored([line("", at(1, 3), 0.9, subject=subject, members=members)], [label])
     assert bool(board.outcomes[0].claims) is true
 
@@ -273,8 +271,7 @@ def test_labels_and_findings_are_read_from_ndjson(tmp_path: Path) -> None:
     }  # fmt: skip
     (tmp_path / "labels.ndjson").write_text(json.dumps(label) + "\n\n")
     (read,) = read_labels(tmp_path / "labels.ndjson")
-    assert read.identities == {"a"}
-    assert read.ips == {"2001:db8::1"}
+    assert (read.identities, read.ips, read.vaults) == (("A",), ("2001:db8::1",), ())
     assert read.start == datetime(2026, 5, 16, 9, tzinfo=UTC)
     lines = [dict(line("a", at(1), 0.5), because="a\u2028b"), dict(line("b", at(1), 0.5))]
     (tmp_path / "found.ndjson").write_text("\n".join(json.dumps(one, ensure_ascii=False) for one in lines), "utf-8")
@@ -295,9 +292,12 @@ def test_what_cannot_be_read_is_named_by_file_and_line(tmp_path: Path, text: str
         read_findings(tmp_path / "f.ndjson")
 
 
-@pytest.mark.parametrize("change", [{"start": "2026-05-16T09:00:00"}, {"identities": "a"}, {"end": None}])
+@pytest.mark.parametrize(
+    "change", [{"start": "2026-05-16T09:00:00"}, {"identities": "a"}, {"end": None}, {"grade": "odd"}]
+)
 def test_a_bad_label_is_named_by_line(tmp_path: Path, change: dict[str, object]) -> None:
-    good = {"attack": "x", "kind": "k", "grade": "g", "start": "2026-05-16T09:00:00Z", "end": "2026-05-16T11:00:00Z"}
+    good: dict[str, object] = {"attack": "x", "kind": "k", "grade": "subtle", "identities": [], "ips": [], "vaults": []}
+    good |= {"start": "2026-05-16T09:00:00Z", "end": "2026-05-16T11:00:00Z"}
     (tmp_path / "labels.ndjson").write_text(json.dumps(good) + "\n" + json.dumps(good | change))
     with pytest.raises(InputError, match=r"labels\.ndjson:2"):
         read_labels(tmp_path / "labels.ndjson")
