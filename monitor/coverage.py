@@ -59,7 +59,8 @@ class Hearing:
 
     def dense(self, t: datetime) -> bool:
         """Whether at least 95 % of the hours of the 7 days before 00:00 UTC of `t` (or of the hours so far, if fewer)
-        held a row, as far as was seen by then."""
+        held a row, as far as was seen by then.
+        """
         end = midnight(t)
         seen = self.at[self.seen_at < stamp(end)]
         week = seen[(seen >= stamp(end - 7 * DAY)) & (seen < stamp(end))]
@@ -71,7 +72,8 @@ class Hearing:
 
     def reach(self, t: datetime, watermark: datetime) -> datetime:
         """How far the source can be judged at `t`: never past the watermark less the overlap, nor, if it is dense,
-        past what was heard plus settle."""
+        past what was heard plus settle.
+        """
         return aware(self.reaches(np.array([stamp(t)]), np.array([stamp(watermark)]))[0])
 
     def reaches(self, times: Times, watermarks: Times) -> Times:
@@ -89,7 +91,8 @@ class Hearing:
 
     def covered(self, as_of: datetime) -> tuple[Window, ...]:
         """From the first row on, less (for a dense source) empty stretches of more than three settles; as seen before
-        `as_of`."""
+        `as_of`.
+        """
         at = self.at[self.seen_at < stamp(as_of)]
         if not at.size:
             return ()

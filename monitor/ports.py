@@ -21,8 +21,8 @@ Tables: TypeAlias = "Mapping[str, pa.Table | Sequence[Path]]"
 class Engine(Protocol):
     """Runs KQL over named tables."""
 
-    def run(self, kql: str, tables: Tables) -> pa.Table:
-        """The answer, whole; datetimes are UTC.
+    def run(self, kql: str, tables: Tables, values: Mapping[str, datetime | timedelta | str] | None = None) -> pa.Table:
+        """The answer, whole; datetimes are UTC. `values` are bound to names the query uses, never spliced into it.
 
         Raises
         ------

@@ -96,7 +96,8 @@ def _open(finding: Finding, now: datetime) -> Incident:
 
 def _add(incident: Incident, finding: Finding, now: datetime) -> Incident:
     """The incident with one more finding. Its surprise is the sum over distinct evidence (stream, measure family) of
-    the strongest: the same tokens seen by three rules count once."""
+    the strongest: the same tokens seen by three rules count once.
+    """
     evidence = {(stream, family): surprise for stream, family, surprise in incident.evidence}
     evidence[finding.evidence] = max(evidence.get(finding.evidence, 0.0), finding.surprise)
     return replace(
@@ -124,7 +125,9 @@ def _decide(
     changed, decisions, opened = [], [], 0
     worst_first = sorted(touched.values(), key=lambda pair: (-pair[1].surprise, pair[1].id))
     for old, new in worst_first:
-        reason = Reason.EXPERIMENTAL if new.subject in experimental and not new.told else _reason(old, new, rules, policy)
+        reason = (
+            Reason.EXPERIMENTAL if new.subject in experimental and not new.told else _reason(old, new, rules, policy)
+        )
         if reason is Reason.OPENED:
             opened += 1
             reason = Reason.STORM if opened > policy.storm else reason
@@ -151,5 +154,3 @@ def quiet(incident: Incident, judged_until: Mapping[str, datetime], policy: Poli
     """Whether every rule of the incident was judged well past its last bucket, and said no more."""
     until = [judged_until[name] for name in incident.rules if name in judged_until]
     return len(until) == len(incident.rules) and min(until) - incident.last_at > policy.quiet
-
-

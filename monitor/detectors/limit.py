@@ -60,9 +60,7 @@ class Limit(BaseModel):
         rows = rows.assign(day=rows["bucket"].dt.floor("D"))
         groups, judged_groups = counting.numbers(past.by, rows, past.days)
         inside = (rows["bucket"] >= window.start) & (rows["bucket"] < window.end)
-        parts = [
-            self._day(rows, groups, past, judged_groups, day) for day in sorted(rows.loc[inside, "day"].unique())
-        ]
+        parts = [self._day(rows, groups, past, judged_groups, day) for day in sorted(rows.loc[inside, "day"].unique())]
         return conform(pd.concat(parts), SCORES, past.by) if parts else empty(SCORES, past.by)
 
     def _day(
@@ -104,7 +102,9 @@ class Limit(BaseModel):
 
 def _preceded(rows: pd.DataFrame, past: Past) -> pd.DataFrame:
     """Only the rows whose group did what the rule's `after` asks before the bucket, as seen by then."""
-    earlier = past.after.sort_values(["seen_at", "first_at"]).rename(columns={"first_at": "before_at", "seen_at": "before_seen_at"})
+    earlier = past.after.sort_values(["seen_at", "first_at"]).rename(
+        columns={"first_at": "before_at", "seen_at": "before_seen_at"}
+    )
     earlier = earlier.drop_duplicates(list(past.by))[[*past.by, "before_at", "before_seen_at"]]
     joined = rows.merge(earlier, on=list(past.by), how="left")
     kept = (joined["before_at"] < joined["bucket"]) & (joined["before_seen_at"] <= joined["seen_at"])

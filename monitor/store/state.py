@@ -68,7 +68,9 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -173,7 +175,8 @@ class Store:
         decisions: Iterable[Decision],
     ) -> None:
         """Keep what a tick concluded: judged_until, findings (with their incident and its decision), incidents and
-        decisions, in one transaction."""
+        decisions, in one transaction.
+        """
         with self._transaction() as control:
             control.executemany(
                 "insert or replace into judged values (?, ?, ?)",

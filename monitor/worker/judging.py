@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import pandas as pd
+
 from monitor import aggregate
 from monitor.calibrate import calibrate
 from monitor.clock import BIN, DAY, ceil
@@ -16,6 +18,7 @@ from monitor.model import Finding, Window
 from monitor.ports import Engine, LogSource, Past, Tables
 from monitor.rules import Rule
 
+MEMBERS = 50
 HISTORY = timedelta(days=400)
 """How far back facts are read for memory; as far as they go, in practice."""
 
@@ -54,7 +57,8 @@ def judge(
         replace(one, judged_at=ceil(one.time + overlap, BIN), sources=sources)
         for one in findings(rule, calibrated.scores)
     ]
-    found = [_with_members(one, rule, engine, tables) for one in found if one.judged_at <= as_of]
+    found = [one for one in found if one.judged_at <= as_of]
+    found = _with_members(found, rule, engine, tables, window, as_of)
     return Judged(rule, tuple(ordered(found)), sources, calibrated.judged, calibrated.unjudged)
 
 
@@ -63,29 +67,41 @@ def remember(
 ) -> Past:
     """The past the rule's detector asks for."""
     needs = rule.judge.needs
-    reach = Window(window.start - getattr(rule.judge, "lookback", HISTORY) - DAY, window.end)
-    memory = Window(window.start - HISTORY, window.end)
-    settle = max((one.settle for one in hearing.values()), default=timedelta(0))
+    back = HISTORY if "spans" in needs else rule.judge.lookback + DAY
+    reach = Window(window.start - back, window.end)
+    picked = aggregate.pick(engine, tables, rule, reach, as_of)
+    after = empty({})
+    if rule.after:
+        memory = Window(window.start - HISTORY, window.end)
+        after = aggregate.spans(engine, aggregate.pick(engine, tables, rule, memory, as_of, rule.after), rule)
     return Past(
         by=rule.by,
         bucket=rule.bucket,
-        settle=settle,
+        settle=max((one.settle for one in hearing.values()), default=timedelta(0)),
         as_of=as_of,
-        activity=aggregate.activity(engine, tables, rule, reach, as_of)
-        if "activity" in needs
-        else empty(ACTIVITY, rule.by),
-        spans=aggregate.spans(engine, tables, rule, memory, as_of) if "spans" in needs else empty(SPANS, rule.by),
-        after=aggregate.spans(engine, tables, rule, memory, as_of, rule.after) if rule.after else empty({}),
+        activity=aggregate.activity(engine, picked, rule) if "activity" in needs else empty(ACTIVITY, rule.by),
+        spans=aggregate.spans(engine, picked, rule) if "spans" in needs else empty(SPANS, rule.by),
+        after=after,
         days=aggregate.days(engine, tables, rule, reach, as_of) if "days" in needs else empty({}, rule.by),
-        home=aggregate.home(engine, tables, rule, reach, as_of),
+        home=aggregate.home(engine, picked, rule),
         hearing=hearing,
     )
 
 
-def _with_members(finding: Finding, rule: Rule, engine: Engine, tables: Tables) -> Finding:
-    """Where the subject is no identity: the identities behind the finding, as far as they were seen at its time."""
-    if finding.identity:
-        return finding
-    window = Window(finding.bucket, finding.bucket_end)
-    seen = aggregate.members(engine, tables, rule, dict(finding.group), window, finding.time)
-    return replace(finding, members=tuple(seen))
+def _with_members(
+    found: Sequence[Finding], rule: Rule, engine: Engine, tables: Tables, window: Window, as_of: datetime
+) -> list[Finding]:
+    """Where the subject is no identity: the identities behind each finding, busiest first, as seen at its time."""
+    if not found or found[0].identity:
+        return list(found)
+    groups = sorted({tuple(value for _, value in one.group) for one in found})
+    reach = Window(window.start, window.end + rule.bucket)
+    behind = dict(list(aggregate.members(engine, tables, rule, groups, reach, as_of).groupby(list(rule.by))))
+    return [replace(one, members=_members(one, behind)) for one in found]
+
+
+def _members(finding: Finding, behind: Mapping[tuple[str, ...], pd.DataFrame]) -> tuple[str, ...]:
+    rows = behind[tuple(value for _, value in finding.group)]
+    rows = rows[(rows["at"] >= finding.bucket) & (rows["at"] < finding.bucket_end) & (rows["seen_at"] < finding.time)]
+    busiest = rows.groupby("identity")["events"].sum().reset_index()
+    return tuple(busiest.sort_values(["events", "identity"], ascending=[False, True])["identity"][:MEMBERS])

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from monitor.clock import BIN, DAY, floor, iso, midnight
+from monitor.clock import BIN, DAY, floor, midnight
 from monitor.collect import collect
 from monitor.coverage import Hearing
 from monitor.errors import MintwatchError
-from monitor.model import Decision, Finding, Incident, Notice, State, Window
+from monitor.model import Finding, Notice, Window
 from monitor.notify import compose
 from monitor.ports import Counts, LogSource
 from monitor.triage import Triaged, triage
@@ -152,15 +152,8 @@ def _touched(app: App, before: Sequence[datetime | None], as_of: datetime) -> Wi
     if not known or not app.store.live():
         return Window(midnight(as_of) - DAY, as_of)
     since = min(known) - max((source.overlap for source in app.sources), default=timedelta(0)) - BIN
-    query = f"facts\n| where seen_at >= datetime({iso(since)}) and seen_at < datetime({iso(as_of)})\n| summarize at = min(at)"
-    (first,) = app.engine.run(query, {"facts": app.store.live()}).column("at").to_pylist()
+    query = "facts\n| where seen_at >= since and seen_at < as_of\n| summarize at = min(at)"
+    answer = app.engine.run(query, {"facts": app.store.live()}, {"since": since, "as_of": as_of})
+    (first,) = answer.column("at").to_pylist()
     start = midnight((first or as_of) - WIDEST)
     return Window(min(start, midnight(as_of) - DAY), as_of)
-
-
-def recent(incidents: Sequence[Incident]) -> list[Incident]:
-    """Those still open."""
-    return [one for one in incidents if one.state is State.OPEN]
-
-
-__all__ = ["Decision", "conclude", "gather", "guarded", "judge_all", "judged_until", "notify", "recent", "tick"]
