@@ -134,7 +134,7 @@ class Rule(BaseModel):
     @field_validator("bucket")
     @classmethod
     def _whole_bins(cls, value: timedelta) -> timedelta:
-        if value % BIN or DAY % value:
+        if not value or value % BIN or DAY % value:
             raise ValueError("expected a multiple of 5m that divides a day, such as 5m, 15m, 1h or 3h")
         return value
 

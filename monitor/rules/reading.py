@@ -108,17 +108,21 @@ def _judge(document: CommentedMap, detectors: Mapping[str, Any]) -> tuple[Any, l
 
 
 def _unbound(document: CommentedMap, key: str) -> Iterator[tuple[int, str]]:
-    """The mistakes of one predicate, at the line of the file and the place in the predicate where they stand."""
+    """The first mistake of a predicate, at the line of the file and the place in the predicate where it stands."""
     text = document.get(key)
     if not isinstance(text, str) or not text.strip():
         return
-    asked = f"facts\n| where (\n{bracketed(text)}\n)\n| count"
-    for problem in _engine().validate(asked, {"facts": KUSTO_FACTS}):
-        row = min(max(problem.line - BEFORE, 1), len(text.splitlines()))
+    asked = f"facts\n| where true and (\n{bracketed(text)}\n)\n| count"
+    for problem in _engine().validate(asked, {"facts": KUSTO_FACTS})[:1]:
+        line, lines = _line(document, (key,)), text.splitlines()
+        if problem.line <= BEFORE:  # of the whole, such as a comparison of text with a number
+            yield line, f"{key}: {problem.message}"
+            continue
+        row = min(problem.line - BEFORE, len(lines))
         added = asked.splitlines()[problem.line - 1][: problem.column].count("['kind']") * len("['']")
-        start = _line(document, (key,))
-        line = start + row if isinstance(text, LiteralScalarString) else start
-        yield line, f"{key}: line {row}, column {problem.column - added}: {problem.message}"
+        column = problem.column - added if problem.line - BEFORE == row else len(lines[row - 1]) + 1
+        line += row if isinstance(text, LiteralScalarString) else 0
+        yield line, f"{key}: line {row}, column {column}: {problem.message}"
 
 
 @cache
@@ -130,7 +134,11 @@ def _mistakes(
     document: CommentedMap, error: ValidationError, model: Any, under: tuple[str, ...] = ()
 ) -> list[tuple[int, str]]:
     lines = []
-    for one in error.errors():
+    errors = error.errors()
+    parents = {one["loc"][:depth] for one in errors for depth in range(1, len(one["loc"]))}
+    for one in errors:
+        if one["loc"] in parents:
+            continue  # a list is too short because its items are wrong
         loc = (*under, *one["loc"])
         name = ".".join(map(str, loc))
         if one["type"] == "extra_forbidden":
