@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from monitor import __version__
-from monitor.cli import backtest, demo, simulate
+from monitor.cli import backtest, demo, explain, rules, simulate
 from monitor.cli.screen import complain, logs
 from monitor.errors import InputError, MintwatchError
 
@@ -20,6 +20,8 @@ app = typer.Typer(name="mintwatch", add_completion=False, pretty_exceptions_enab
 app.command()(simulate.simulate)
 app.command()(backtest.backtest)
 app.command()(demo.demo)
+app.command()(explain.explain)
+app.add_typer(rules.app, name="rules")
 
 
 def _version(asked: bool) -> None:

@@ -1,0 +1,266 @@
+"""`mintwatch explain`: everything behind one incident."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final
+
+import numpy as np
+import pandas as pd
+import typer
+
+from monitor import aggregate
+from monitor.cli.opening import JsonOption, RulesOption, engine, load_rules
+from monitor.cli.screen import OUT, Json, cell, dump, say, table
+from monitor.clock import iso
+from monitor.coverage import Hearing
+from monitor.errors import InputError
+from monitor.hostile import clean
+from monitor.kql import DuckEngine
+from monitor.model import Band, Decision, Finding, Incident, Name, Notice, Reason
+from monitor.notify import length, number, rarity, unit, who
+from monitor.rules import Rule
+from monitor.sources.fold import QUERIES
+from monitor.store import Store
+from monitor.worker.bands import band
+from monitor.worker.evidence import SHOWN, evidence
+from monitor.worker.lines import Line, line
+
+DEMO: Final = Path("demo-output/state")
+FACTS: Final = 10
+"""How many rows of evidence each finding's strongest rule gets."""
+
+MEANS: Final[Mapping[Reason, str]] = {
+    Reason.OPENED: "surprising enough for its rules to tell, and not told before",
+    Reason.REOPENED: "it had resolved, and began again within a day",
+    Reason.WORSENED: "much more surprising, or of a higher level, than when last told",
+    Reason.RESOLVED: "its rules were judged well past its last bucket, and said no more",
+    Reason.WEAK: "kept, not told: less surprising than its rules ask for",
+    Reason.UNCHANGED: "told already, and not much worse than then; or over without having been told",
+    Reason.EXPERIMENTAL: "kept, not told: its rules are experimental",
+    Reason.STORM: "many incidents opened at once; this one was left to the digest",
+}
+
+Which = Annotated[str, typer.Argument(metavar="INCIDENT", help="Its id, or the start of it.")]
+State = Annotated[
+    Path | None, typer.Option("--state", metavar="DIR", help=f"State directory; {DEMO} of a demo if left out.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """One rule's strongest finding in the incident, its group's past, and the facts it was made of."""
+
+    finding: Finding
+    rule: Rule
+    past: Band
+    facts: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that is known of an incident."""
+
+    incident: Incident
+    findings: tuple[tuple[Finding, str], ...]
+    decisions: tuple[Decision, ...]
+    notices: tuple[Notice, ...]
+    behind: tuple[Behind, ...]
+    names: Mapping[str, Name]
+
+
+def explain(incident: Which, state: State = None, rules: RulesOption = None, json: JsonOption = False) -> None:
+    """The incident, its findings, what was usual, the facts behind it, and every decision with its reason."""
+    directory = state or DEMO
+    if not (directory / "control.db").is_file():
+        hint = "" if state else "; say where it is: --state DIR"
+        raise InputError(f"{directory}: expected a state directory (control.db), found none{hint}")
+    known = {one.id: one for one in load_rules(rules)}
+    with Store(directory, write=False) as store, engine() as running:
+        story = tell(_chosen(store, incident), store, known, running)
+    if json:
+        dump(_as_json(story))
+    else:
+        _show(story)
+
+
+def _chosen(store: Store, start: str) -> Incident:
+    """The incident of that id, or the only one whose id starts so; `InputError` naming what could be meant."""
+    found = [one for one in store.incidents() if one.id.startswith(start.lower())]
+    exact = [one for one in found if one.id == start.lower()]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    if not found or not start:
+        raise InputError(f"no incident {start!r} among the {len(store.incidents()):,} in {store.directory}")
+    meant = ", ".join(one.id for one in found[:8])
+    raise InputError(f"{len(found):,} incidents start with {start!r}: {meant}{' ...' if len(found) > 8 else ''}")
+
+
+def tell(incident: Incident, store: Store, rules: Mapping[str, Rule], running: DuckEngine) -> Story:
+    """Everything about one incident; of a rule that is gone only the findings are left."""
+    rows = store.findings(incident.id)
+    findings = [finding for finding, _, _ in rows]
+    names, tables = store.names(), {"facts": store.live()}
+    behind = []
+    if tables["facts"]:
+        bins = aggregate.bins(running, tables)
+        hearing = {
+            name: Hearing.of(name, query.settle, timedelta(0), bins[bins["source"] == name])
+            for name, query in QUERIES.items()
+        }
+        for finding in _strongest(findings, rules):
+            rule = rules[finding.rule]
+            past = band(finding, rule, running, tables, hearing, names, findings)
+            behind.append(Behind(finding, rule, past, evidence(finding, rule, running, tables, FACTS)))
+    return Story(
+        incident,
+        tuple((finding, reason) for finding, _, reason in rows),
+        tuple(store.decisions(incident.id)),
+        tuple(store.notices(incident.id)),
+        tuple(behind),
+        names,
+    )
+
+
+def _strongest(findings: Sequence[Finding], rules: Mapping[str, Rule]) -> list[Finding]:
+    """The strongest finding of each rule still known, the strongest of all first."""
+    best: dict[str, Finding] = {}
+    for one in sorted(findings, key=lambda one: (-one.surprise, one.key)):
+        if one.rule in rules:
+            best.setdefault(one.rule, one)
+    return list(best.values())
+
+
+# --- for a machine ---------------------------------------------------------------------------------------------------
+
+
+def _as_json(story: Story) -> Json:
+    incident = story.incident
+    return {
+        "incident": incident.id,
+        "subject": incident.subject,
+        "name": _name(story),
+        "level": incident.level.value,
+        "state": incident.state.value,
+        "score": round(incident.score, 6),
+        "surprise": round(incident.surprise, 4),
+        "first_at": iso(incident.first_at),
+        "last_at": iso(incident.last_at),
+        "evidence": [
+            {"stream": stream, "family": family, "surprise": round(value, 4)}
+            for stream, family, value in incident.evidence
+        ],
+        "findings": [_plain(line(finding, incident.id, reason, story.names)) for finding, reason in story.findings],
+        "behind": [_behind_json(one) for one in story.behind],
+        "decisions": [
+            {"at": iso(one.at), "notifier": one.notifier, "reason": one.reason.value, "means": MEANS[one.reason]}
+            for one in story.decisions
+        ],
+        "notices": [{"at": iso(one.at), "notifier": one.notifier, "ref": one.ref} for one in story.notices],
+    }
+
+
+def _behind_json(one: Behind) -> Json:
+    past = one.past
+    buckets: list[Json] = [
+        {"at": iso(at), "observed": seen, "expected": _known(mid), "low": _known(low), "high": _known(high)}
+        for at, seen, mid, low, high in zip(past.at, past.observed, past.expected, past.low, past.high, strict=True)
+    ]
+    facts: list[Json] = [
+        {str(name): iso(value) if isinstance(value, pd.Timestamp) else value for name, value in row.items()}
+        for row in one.facts.to_dict("records")
+    ]
+    return {"rule": one.rule.id, "title": one.rule.title, "unit": past.unit, "baseline": buckets, "facts": facts}
+
+
+def _plain(row: Line) -> Json:
+    return {name: [*value] if isinstance(value, list) else value for name, value in row.items()}
+
+
+def _known(value: float) -> float | None:
+    return round(value, 4) if np.isfinite(value) else None
+
+
+# --- for a person ----------------------------------------------------------------------------------------------------
+
+
+def _name(story: Story) -> str:
+    return who(story.incident.subject, story.names)
+
+
+def _show(story: Story) -> None:
+    incident = story.incident
+    say(f"{incident.id}  {incident.level.value}  {_name(story)}  {incident.state.value}", "bold")
+    say(f"{incident.subject}, {incident.first_at:%Y-%m-%d %H:%M} to {incident.last_at:%Y-%m-%d %H:%M} UTC")
+    say(f"score {incident.score:.2f}: chance alone would do this {rarity(incident.surprise, incident.subject)}")
+    for stream, family, surprise in sorted(incident.evidence, key=lambda one: -one[2]):
+        say(f"  {surprise:.1f} from {stream.replace('_', '-')} {family}")
+    _show_findings(story)
+    for one in story.behind:
+        _show_behind(one)
+    gone = sorted(set(incident.rules) - {one.rule.id for one in story.behind})
+    if gone:
+        say()
+        say(f"of {', '.join(gone)} there are no facts or no rule any more: findings only")
+    _show_decisions(story)
+
+
+def _show_findings(story: Story) -> None:
+    say()
+    say("Findings", "bold")
+    shown = table("told at (UTC)", "bucket", "rule", "observed", "expected", "range", "score", "decision")
+    for one, reason in story.findings:
+        span = f"{one.bucket:%m-%d %H:%M} + {length(one.bucket_end - one.bucket)}"
+        ends = f"{number(one.low)} to {number(one.high)}" if one.high > 0 else ""
+        expected = number(one.expected) if np.isfinite(one.expected) else ""
+        row = (f"{one.time:%m-%d %H:%M}", span, one.rule, number(one.observed), expected, ends, f"{one.score:.2f}")
+        shown.add_row(*map(cell, row), cell(reason))
+    OUT.print(shown)
+
+
+def _show_behind(one: Behind) -> None:
+    say()
+    say(f"{one.rule.title} ({one.rule.id})", "bold")
+    say(f"  {one.finding.because}")
+    day = timedelta(days=1)
+    counts = dict(zip(one.past.at, one.past.observed, strict=True))
+    same = [counts[at] for at in counts if at != one.finding.bucket and not (one.finding.bucket - at) % day]
+    days: dict[str, float] = {}
+    for at, value in counts.items():
+        if at < one.finding.bucket:
+            days[f"{at:%m-%d}"] = max(days.get(f"{at:%m-%d}", 0.0), value)
+    what = f"{unit(one.rule)} in {length(one.rule.bucket)}"
+    say(f"  before, {what}, at this time of day: {', '.join(map(number, same)) or 'not known'}")
+    say(f"  the most of each day: {', '.join(f'{at} {number(value)}' for at, value in days.items()) or 'not known'}")
+    _show_facts(one.facts)
+
+
+def _show_facts(facts: pd.DataFrame) -> None:
+    """What differs between the facts as a table; what they share, once."""
+    columns = [name for name in SHOWN if facts[name].ne("").any()]
+    varied = [name for name in columns if facts[name].nunique() > 1]
+    shared = [f"{name} {clean(str(facts[name].iloc[0]))}" for name in columns if name not in varied]
+    if shared:
+        say(f"  facts, all with {', '.join(shared)}")
+    shown = table("  first (UTC)", "events", *varied, numbers=("events",))
+    for row in facts.to_dict("records"):
+        first = cell(f"{row['first_at']:%m-%d %H:%M:%S}")
+        first.pad_left(2)
+        shown.add_row(first, cell(int(row["events"])), *(cell(row[name]) for name in varied))
+    OUT.print(shown)
+
+
+def _show_decisions(story: Story) -> None:
+    say()
+    say("Decisions", "bold")
+    shown = table("at (UTC)", "for", "reason", "because")
+    for one in story.decisions:
+        shown.add_row(
+            cell(f"{one.at:%m-%d %H:%M}"), cell(one.notifier), cell(one.reason.value), cell(MEANS[one.reason])
+        )
+    OUT.print(shown)
+    for notice in story.notices:
+        say(f"{notice.at:%m-%d %H:%M}  {notice.notifier} took the message as {notice.ref}")
