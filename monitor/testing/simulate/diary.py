@@ -252,9 +252,12 @@ class Diary:
 
     def hiccup(self) -> None:
         """For some minutes the token endpoint says the tenant is throttled (90055); an eager client retries."""
-        at = self.moment() + (self.rng.random(int(self.rng.integers(3, 18))) * 8 * MINUTE).astype(np.int64)
-        resource = int(self.tokens[0]["resource"][0]) if self.tokens and len(self.tokens[0]) else Resource.ARM
-        self.sign_in(np.sort(at), resource, code=90055)
+        blocks = [rows for rows in self.tokens if len(rows)]
+        if not blocks:
+            return
+        usual = blocks[0][int(self.rng.integers(len(blocks[0])))]
+        later = (self.rng.random(int(self.rng.integers(3, 18))) * 8 * MINUTE).astype(np.int64)
+        self.sign_in(self.period.within(np.sort(usual["at"] + later)), int(usual["resource"]), code=90055)
 
     def stumble(self, status: int) -> None:
         """For some hours its reads of vaults fail with this HTTP status; harmless, and soon mended."""

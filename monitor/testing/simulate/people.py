@@ -1,8 +1,10 @@
 """How people behave: working days, lunch, weekends, holidays, travel, two devices, forgotten passwords."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.testing.simulate import chance
 from monitor.testing.simulate.apps import (
@@ -26,9 +28,26 @@ INTERRUPTS: Final = (50058, 50140, 50074, 16000, 50158, 65001)
 """Codes on the way to a sign-in that are neither success nor failure."""
 
 
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """A stay abroad: first and last day, the wall clock there, the addresses of hotel and mobile network."""
+
+    first: int
+    last: int
+    clock: Clock
+    ips: Indexes
+
+    def covers(self, days: Times) -> NDArray[np.bool_]:
+        """Which of the days are spent there."""
+        return np.asarray((days >= self.first) & (days <= self.last))
+
+
 def person(d: Diary) -> None:
     """An office worker: a laptop in working hours, a phone all day, sometimes abroad, sometimes without a password."""
-    days = _days_at_work(d)
+    _live(d, _days_at_work(d))
+
+
+def _live(d: Diary, days: Times) -> None:
     home = _addresses(d, prefix(d.rng, d.persona.team.home))
     d.egress = Pool.fixed([int(ip) for ip in home])
     away = _trip(d)
@@ -50,8 +69,8 @@ def person(d: Diary) -> None:
 
 def admin(d: Diary) -> None:
     """A person who also keeps the tenant running: portal, command line, vaults in the browser, directory changes."""
-    person(d)
     days = _days_at_work(d)
+    _live(d, days)
     d.sdk = BROWSER
     office = _offices(d)
     for day in days[d.rng.random(len(days)) < 0.5]:
@@ -104,20 +123,20 @@ def _addresses(d: Diary, place: Prefix) -> Indexes:
     return np.concatenate([office, np.array([d.world.address(home) for home in homes])])
 
 
-def _trip(d: Diary) -> tuple[int, int, Clock, Indexes] | None:
-    """Perhaps a journey: first and last local day, the clock there, the addresses there."""
+def _trip(d: Diary) -> Journey | None:
+    """Perhaps a journey."""
     if not d.chance(0.3):
         return None
     place = pick(d.rng, ABROAD)
     first = d.moment(0.05, 0.9) // DAY
     hotel, mobile = prefix(d.rng, place), prefix(d.rng, place)
     ips = np.array([d.world.address(hotel.any(d.rng)), d.world.address(mobile.any(d.rng))])
-    return first, first + int(d.rng.integers(2, 9)), d.world.clock(place), ips
+    return Journey(first, first + int(d.rng.integers(2, 9)), d.world.clock(place), ips)
 
 
-def _whereabouts(d: Diary, day: int, away: tuple[int, int, Clock, Indexes] | None, home: Indexes) -> tuple[Clock, int]:
-    if away and away[0] <= day <= away[1]:
-        return away[2], int(d.rng.choice(away[3]))
+def _whereabouts(d: Diary, day: int, away: Journey | None, home: Indexes) -> tuple[Clock, int]:
+    if away and away.first <= day <= away.last:
+        return away.clock, int(d.rng.choice(away.ips))
     return d.clock, int(d.rng.choice(home))
 
 
@@ -157,7 +176,7 @@ def _work(d: Diary, start: int, end: int, ip: int, apps: tuple[tuple[int, Resour
         _sign_in(d, at[(at < lunch) | (at > lunch + 45 * MINUTE)], client, resource, ip)
 
 
-def _phone(d: Diary, away: tuple[int, int, Clock, Indexes] | None) -> None:
+def _phone(d: Diary, away: Journey | None) -> None:
     """The phone renews by day and evening, weekends too, from the mobile network."""
     gap = float(d.rng.uniform(4.0, 12.0)) / d.world.rate
     at = refreshes(d.rng, d.period.start + int(d.rng.integers(6 * HOUR)), d.period.end, gap)
@@ -167,8 +186,7 @@ def _phone(d: Diary, away: tuple[int, int, Clock, Indexes] | None) -> None:
     nearby = np.array([d.world.address(mobile.any(d.rng)) for _ in range(4)])
     ip = d.rng.choice(nearby, size=len(at))
     if away:
-        abroad = (at // DAY >= away[0]) & (at // DAY <= away[1])
-        ip = np.where(abroad, away[3][-1], ip)
+        ip = np.where(away.covers(at // DAY), away.ips[-1], ip)
     _sign_in(d, at, PHONE, Resource.MAIL, ip)
 
 

@@ -7,10 +7,8 @@ from typing import Final
 
 import numpy as np
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from monitor.testing.simulate.apps import CLIENTS, RESOURCES
-from monitor.testing.simulate.calendar import Times
 from monitor.testing.simulate.chance import Keys, uniform
 from monitor.testing.simulate.columns import (
     Column,
@@ -22,6 +20,7 @@ from monitor.testing.simulate.columns import (
     taken,
     token_ids,
 )
+from monitor.testing.simulate.delivery import Parcels
 from monitor.testing.simulate.events import Events
 from monitor.testing.simulate.places import Address
 from monitor.testing.simulate.world import TENANT, WORKSPACE, Persona, World
@@ -59,18 +58,10 @@ SALT: Final[Mapping[str, int]] = {table: 100 + 5 * number for number, table in e
 class Batch:
     """Delivered token requests of one table, with what every sign-in table says about them."""
 
-    def __init__(
-        self,
-        world: World,
-        table: str,
-        rows: Events,
-        generated: Times,
-        received: Times,
-        copy: NDArray[np.int64],
-        sparse: NDArray[np.bool_],
-    ) -> None:
-        self.world, self.table, self.rows, self.sparse = world, table, rows, sparse
-        self.generated, self.received, self.copy = generated, received, copy
+    def __init__(self, world: World, table: str, events: Events, part: Parcels) -> None:
+        self.world, self.table, self.part = world, table, part
+        self.rows = rows = events[part.index]
+        self.sparse = part.sparse
         self.key: Keys = np.ascontiguousarray(rows["key"])
         self.count = len(rows)
 
@@ -84,9 +75,9 @@ class Batch:
         return {
             "TenantId": constant(WORKSPACE, count),
             "SourceSystem": constant("Azure AD", count),
-            "TimeGenerated": stamps(self.generated),
+            "TimeGenerated": stamps(self.part.generated),
             "CreatedDateTime": stamps(rows["at"]),
-            "_TimeReceived": stamps(self.received),
+            "_TimeReceived": stamps(self.part.received),
             "OperationName": constant("Sign-in activity", count),
             "OperationVersion": constant("1.0", count),
             "Category": constant(CATEGORY[self.table], count),
@@ -107,7 +98,7 @@ class Batch:
             "ConditionalAccessStatus": blanked(constant("notApplied", count), self.sparse),
             "Type": constant(self.table, count),
             "_IsBillable": constant("True", count),
-            "_ItemId": guids(self.key + self.copy.astype(np.uint64), salt),
+            "_ItemId": guids(self.key + self.part.copy.astype(np.uint64), salt),
         }
 
 

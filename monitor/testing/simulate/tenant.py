@@ -69,9 +69,7 @@ class Tenant:
         rows = self.tokens[wanted[table]]
         sent = self._delivered(table, rows)
         for part in _chunks(sent):
-            batch = signins.Batch(
-                self.world, table, rows[part.index], part.generated, part.received, part.copy, part.sparse
-            )
+            batch = signins.Batch(self.world, table, rows, part)
             yield framed(SCHEMAS[table], signins.columns(batch), batch.count)
 
     def _vault_rows(self, table: str) -> Iterator[pa.Table]:
@@ -80,7 +78,7 @@ class Tenant:
         rows = self.calls[writes[self.calls["vault"]]]
         sent = self._delivered(table, rows)
         for part in _chunks(sent):
-            batch = vaults.Batch(self.world, table, rows[part.index], part.generated, part.received, part.copy)
+            batch = vaults.Batch(self.world, table, rows, part)
             yield framed(SCHEMAS[table], vaults.columns(batch), batch.count)
 
     def _directory(self, table: str) -> Iterator[pa.Table]:

@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from monitor.testing.simulate.apps import CALLERS, CLIENTS, OPERATIONS, PORTAL, SDKS
-from monitor.testing.simulate.calendar import DAY, Times
+from monitor.testing.simulate.calendar import DAY
 from monitor.testing.simulate.chance import Keys, mix, uniform
 from monitor.testing.simulate.columns import Column, constant, digests, guids, joined, labelled, stamps, taken
+from monitor.testing.simulate.delivery import Parcels
 from monitor.testing.simulate.events import Events
 from monitor.testing.simulate.world import TENANT, WORKSPACE, World
 
@@ -45,17 +46,9 @@ _VERBS: Final = {"SecretBackup": "/backup", "KeyBackup": "/backup", "KeySign": "
 class Batch:
     """Delivered vault calls of one table, with the texts both tables need."""
 
-    def __init__(
-        self,
-        world: World,
-        table: str,
-        rows: Events,
-        generated: Times,
-        received: Times,
-        copy: NDArray[np.int64],
-    ) -> None:
-        self.world, self.table, self.rows = world, table, rows
-        self.generated, self.received, self.copy = generated, received, copy
+    def __init__(self, world: World, table: str, events: Events, part: Parcels) -> None:
+        self.world, self.table, self.part = world, table, part
+        self.rows = rows = events[part.index]
         self.key: Keys = np.ascontiguousarray(rows["key"])
         self.count = len(rows)
         self.operation = rows["operation"].astype(np.int64)
@@ -126,8 +119,8 @@ class Batch:
         return {
             "TenantId": constant(WORKSPACE, self.count),
             "SourceSystem": constant("Azure", self.count),
-            "TimeGenerated": stamps(self.generated),
-            "_TimeReceived": stamps(self.received),
+            "TimeGenerated": stamps(self.part.generated),
+            "_TimeReceived": stamps(self.part.received),
             "OperationName": taken(OPERATIONS, self.operation),
             "OperationVersion": labelled({0: "7.4", 1: "2023-07-01"}, self.control.astype(np.int64)),
             "ResultType": constant("Success", self.count),
@@ -137,7 +130,9 @@ class Batch:
             "_ResourceId": pc.if_else(pa.array(mixed), odd, usual),
             "Type": constant(self.table, self.count),
             "_IsBillable": constant("True", self.count),
-            "_ItemId": guids(self.key + self.copy.astype(np.uint64), 150 if self.table == "AZKVAuditLogs" else 155),
+            "_ItemId": guids(
+                self.key + self.part.copy.astype(np.uint64), 150 if self.table == "AZKVAuditLogs" else 155
+            ),
         }
 
     def _denials(self) -> Column:
