@@ -125,6 +125,11 @@ def naive(column: pd.Series) -> Times:
     return np.asarray(column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="datetime64[us]"))
 
 
+def days_of(times: Times) -> Times:
+    """00:00 UTC of each time."""
+    return times.astype("datetime64[D]").astype("datetime64[us]")
+
+
 def stamp(at: datetime) -> np.datetime64:
     """An aware time as numpy datetime64[us] in UTC."""
     return np.datetime64(pd.Timestamp(at).tz_convert("UTC").tz_localize(None).to_datetime64(), "us")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from monitor.coverage import Times, naive
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -19,7 +22,85 @@ class Said:
     said: Ints
     judged: Ints
     said_all: Ints
-    judged_all: int
+    judged_all: Ints
+
+    def columns(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """The four counts, in the order of SCORES."""
+        return self.said, self.judged, self.said_all, self.judged_all
+
+    def frame(self) -> dict[str, Floats | float]:
+        """Columns of SCORES: the counts, and nothing yet of what they mean."""
+        names = ("said", "judged", "said_all", "judged_all")
+        counts = dict(zip(names, (column.astype(np.float64) for column in self.columns()), strict=True))
+        return {**counts, "log_p": np.nan, "surprise": np.nan}
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Days of groups: the group's number, the UTC day, when that was known, and how loud it was (if that matters)."""
+
+    group: Ints
+    day: Times
+    known_at: Times
+    value: Floats | None
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, value: Floats | None) -> Days:
+        """From columns `group`, `day` and `seen_at`."""
+        return cls(frame["group"].to_numpy(dtype=np.int64), naive(frame["day"]), naive(frame["seen_at"]), value)
+
+    def before(self, day: np.datetime64, back: timedelta) -> npt.NDArray[np.bool_]:
+        """Which of them lie in the `back` before `day` and were known by its start."""
+        return (self.day < day) & (self.day >= day - np.timedelta64(back)) & (self.known_at < day)
+
+
+def daily(
+    candidates: Days,
+    judged: Days,
+    wanted: npt.NDArray[np.bool_],
+    lookback: timedelta,
+    loud: Days | None = None,
+) -> Said:
+    """The four counts of each wanted candidate, against the days before its own as known at 00:00 UTC of its day.
+
+    Parameters
+    ----------
+    candidates
+        Everything said, `value` being how much; earlier ones are the history of later ones.
+    judged
+        The judged days.
+    wanted
+        Which candidates to count for, in their order.
+    loud
+        The history, if that is not the candidates themselves.
+    """
+    history = loud or candidates
+    counts = np.zeros((4, candidates.group.size), dtype=np.int64)
+    for day in np.unique(candidates.day[wanted]):
+        today = wanted & (candidates.day == day)
+        groups, values = _loudest(history, history.before(day, lookback))
+        said = count(
+            candidates.group[today],
+            _values(candidates)[today],
+            groups,
+            values,
+            judged.group[judged.before(day, lookback)],
+        )
+        counts[:, today] = said.columns()
+    return Said(*counts[:, wanted])
+
+
+def _loudest(history: Days, kept: npt.NDArray[np.bool_]) -> tuple[Ints, Floats]:
+    """The most each group said on each of the kept days."""
+    group, day, value = history.group[kept], history.day[kept], _values(history)[kept]
+    order = np.lexsort((value, day, group))
+    group, day, value = group[order], day[order], value[order]
+    last = np.r_[(group[1:] != group[:-1]) | (day[1:] != day[:-1]), True] if group.size else np.zeros(0, dtype=bool)
+    return group[last], value[last]
+
+
+def _values(days: Days) -> Floats:
+    return days.value if days.value is not None else np.ones(days.group.size)
 
 
 def count(groups: Ints, observed: Floats, past_groups: Ints, past_observed: Floats, judged_groups: Ints) -> Said:
@@ -38,7 +119,7 @@ def count(groups: Ints, observed: Floats, past_groups: Ints, past_observed: Floa
     --------
     >>> i = np.array
     >>> count(i([0]), i([5.0]), i([0, 0, 1]), i([5.0, 2.0, 9.0]), i([0, 0, 0, 1, 1]))
-    Said(said=array([1]), judged=array([3]), said_all=array([2]), judged_all=5)
+    Said(said=array([1]), judged=array([3]), said_all=array([2]), judged_all=array([5]))
     """
     loud = np.sort(past_observed)
     said_all = loud.size - np.searchsorted(loud, observed, side="left")
@@ -55,7 +136,7 @@ def count(groups: Ints, observed: Floats, past_groups: Ints, past_observed: Floa
         ],
         dtype=np.int64,
     )
-    return Said(said, judged, said_all, int(judged_groups.size))
+    return Said(said, judged, said_all, np.full(groups.size, judged_groups.size))
 
 
 def numbers(by: tuple[str, ...], *frames: pd.DataFrame) -> list[Ints]:

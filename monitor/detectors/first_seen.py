@@ -16,6 +16,8 @@ from monitor.model import Window
 from monitor.ports import Need, Past
 from monitor.rules import Duration
 
+HISTORY = timedelta(days=400)
+"""How far back days count: as far as SPANS do."""
 TWO_GAPS = 2
 """Active days that must lie before a wake-up for two earlier gaps to have been seen."""
 
@@ -65,9 +67,28 @@ class FirstSeen(BaseModel):
         groups, known_groups = counting.numbers(past.by, spans, known)
         known = known.assign(group=known_groups)
         news = self._news(spans.assign(group=groups, bucket=spans["first_at"].dt.floor(past.bucket)), known)
-        inside = (news["first_at"] >= window.start) & (news["first_at"] < window.end)
-        parts = [self._day(news, known, day) for day in sorted(news.loc[inside, "day"].unique())]
-        return conform(pd.concat(parts), SCORES, past.by) if parts else empty(SCORES, past.by)
+        fresh = news.drop_duplicates(["group", "day"])
+        inside = ((news["first_at"] >= window.start) & (news["first_at"] < window.end)).to_numpy()
+        judged = known.drop_duplicates(["group", "day"])
+        said = counting.daily(
+            counting.Days.of(news, np.ones(len(news))),
+            counting.Days.of(judged, None),
+            inside,
+            HISTORY,
+            loud=counting.Days.of(fresh, np.ones(len(fresh))),
+        )
+        today = news[inside]
+        quiet = today["quiet"].dt.total_seconds() / DAY.total_seconds()
+        scores = today.assign(
+            term=today["key"],
+            observed=1.0,
+            expected=said.said / np.maximum(said.judged, 1),
+            low=0.0,
+            high=0.0,
+            because=[self._because(*one) for one in zip(today["key"], quiet, *said.columns(), strict=True)],
+            **said.frame(),
+        )
+        return conform(scores, SCORES, past.by)
 
     def _news(self, spans: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
         """Days on which a key came first, or after a silence (`quiet`) of `forget`, in a group that may be judged.
@@ -87,42 +108,6 @@ class FirstSeen(BaseModel):
             judged &= days["before"] > TWO_GAPS
             new = (days["quiet"] >= self.forget) & (days["quiet"] >= days["longest"] * self.gap_factor)
         return days[new & judged]
-
-    def _day(self, news: pd.DataFrame, known: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
-        today = news[news["day"] == day]
-        before = news[(news["day"] < day) & (news["seen_at"] < day)].drop_duplicates(["group", "day"])
-        judged = known[(known["day"] < day) & (known["seen_at"] < day)].drop_duplicates(["group", "day"])
-        said = counting.count(
-            today["group"].to_numpy(),
-            np.ones(len(today)),
-            before["group"].to_numpy(dtype=np.int64),
-            np.ones(len(before)),
-            judged["group"].to_numpy(dtype=np.int64),
-        )
-        return today.assign(
-            term=today["key"],
-            observed=1.0,
-            expected=said.said / np.maximum(said.judged, 1),
-            low=0.0,
-            high=0.0,
-            log_p=np.nan,
-            said=said.said.astype(float),
-            judged=said.judged.astype(float),
-            said_all=said.said_all.astype(float),
-            judged_all=float(said.judged_all),
-            surprise=np.nan,
-            because=[
-                self._because(key, quiet, mine, days, every, said.judged_all)
-                for key, quiet, mine, days, every in zip(
-                    today["key"],
-                    today["quiet"].dt.total_seconds() / DAY.total_seconds(),
-                    said.said,
-                    said.judged,
-                    said.said_all,
-                    strict=True,
-                )
-            ],
-        )
 
     def _because(self, key: str, quiet: float, mine: int, days: int, every: int, judged: int) -> str:
         what = f"{key.replace(chr(31), ' ')}: " if key else ""

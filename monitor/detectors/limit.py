@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from monitor.coverage import days_of, naive, stamp
 from monitor.detectors import counting
 from monitor.frames import SCORES, conform, empty
 from monitor.model import Window
@@ -57,46 +58,27 @@ class Limit(BaseModel):
             rows = _preceded(rows, past)
         if rows.empty:
             return empty(SCORES, past.by)
-        rows = rows.assign(day=rows["bucket"].dt.floor("D"))
         groups, judged_groups = counting.numbers(past.by, rows, past.days)
-        inside = (rows["bucket"] >= window.start) & (rows["bucket"] < window.end)
-        parts = [self._day(rows, groups, past, judged_groups, day) for day in sorted(rows.loc[inside, "day"].unique())]
-        return conform(pd.concat(parts), SCORES, past.by) if parts else empty(SCORES, past.by)
-
-    def _day(
-        self, rows: pd.DataFrame, groups: counting.Ints, past: Past, judged_groups: counting.Ints, day: pd.Timestamp
-    ) -> pd.DataFrame:
-        start = day - self.lookback
-        today = (rows["day"] == day).to_numpy()
-        ended = rows["bucket"] + past.bucket + past.settle <= day
-        before = ((rows["day"] >= start) & ended & (rows["seen_at"] < day)).to_numpy()
-        loudest = rows[before].assign(group=groups[before]).groupby(["group", "day"], as_index=False)["value"].max()
-        judged = ((past.days["day"] >= start) & (past.days["day"] < day) & (past.days["seen_at"] < day)).to_numpy()
-        said = counting.count(
-            groups[today],
-            rows.loc[today, "value"].to_numpy(),
-            loudest["group"].to_numpy(dtype=np.int64),
-            loudest["value"].to_numpy(dtype=np.float64),
-            judged_groups[judged],
+        bucket, seen_at, value = naive(rows["bucket"]), naive(rows["seen_at"]), rows["value"].to_numpy(dtype=np.float64)
+        settled = bucket + np.timedelta64(past.bucket + past.settle)
+        said = counting.daily(
+            counting.Days(groups, days_of(bucket), np.maximum(seen_at, settled), value),
+            counting.Days(judged_groups, days_of(naive(past.days["day"])), naive(past.days["seen_at"]), None),
+            (bucket >= stamp(window.start)) & (bucket < stamp(window.end)),
+            self.lookback,
         )
-        scores = rows[today].rename(columns={"value": "observed"})
-        return scores.assign(
-            expected=np.nan,
-            low=0.0,
-            high=float(self.limit),
-            log_p=np.nan,
-            said=said.said.astype(float),
-            judged=said.judged.astype(float),
-            said_all=said.said_all.astype(float),
-            judged_all=float(said.judged_all),
-            surprise=np.nan,
-            because=[
-                f"{value:,.0f} in {_length(past.bucket)}, limit {self.limit:,}; "
-                f"as much on {mine} of its {days} days and {every:,} of {said.judged_all:,} over all"
-                for value, mine, days, every in zip(
-                    scores["observed"], said.said, said.judged, said.said_all, strict=True
-                )
-            ],
+        scores = rows[(bucket >= stamp(window.start)) & (bucket < stamp(window.end))]
+        because = [
+            f"{count:,.0f} in {_length(past.bucket)}, limit {self.limit:,}; "
+            f"as much on {mine} of its {days} days and {every:,} of {all_days:,} over all"
+            for count, mine, days, every, all_days in zip(scores["value"], *said.columns(), strict=True)
+        ]
+        return conform(
+            scores.rename(columns={"value": "observed"}).assign(
+                expected=np.nan, low=0.0, high=float(self.limit), because=because, **said.frame()
+            ),
+            SCORES,
+            past.by,
         )
 
 

@@ -67,7 +67,7 @@ class Spike(BaseModel):
 
     >>> regular = np.full((1, 28), 10.0)
     >>> round(float(-daily_tail(np.array([40.0]), regular)[0]), 1)
-    5.3
+    7.7
     >>> varied = np.tile([10.0, 30.0, 14.0, 22.0], 7)[None, :]
     >>> round(float(-daily_tail(np.array([40.0]), varied)[0]), 1)
     1.2
