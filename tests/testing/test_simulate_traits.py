@@ -307,10 +307,8 @@ def test_microsofts_own_services_look_at_vaults_through_the_control_plane(tenant
 
 
 def test_some_vaults_write_both_shapes_and_others_one(tenant: Written) -> None:
-    new, old = (
-        set(tenant["AZKVAuditLogs"]["_ResourceId"].str.lower()),
-        set(tenant["AzureDiagnostics"]["_ResourceId"].str.lower()),
-    )
+    vaults = tenant["AzureDiagnostics"][tenant["AzureDiagnostics"]["ResourceProvider"] == "MICROSOFT.KEYVAULT"]
+    new, old = set(tenant["AZKVAuditLogs"]["_ResourceId"].str.lower()), set(vaults["_ResourceId"].str.lower())
     assert new & old
     assert new - old
     assert old - new
@@ -376,3 +374,12 @@ def test_benign_surges_of_two_to_four_times_are_frequent(tenant: Written) -> Non
     usual = counts.replace(0, np.nan).quantile(0.9, axis=1)
     spikes = (counts.to_numpy() > 2 * usual.to_numpy()[:, None]).reshape(len(counts), -1).sum()
     assert spikes / (len(counts) * 35) > 0.003
+
+
+def test_the_legacy_table_holds_rows_of_other_resources(tenant: Written) -> None:
+    frame = tenant["AzureDiagnostics"]
+    other = frame[frame["ResourceProvider"] != "MICROSOFT.KEYVAULT"]
+    assert len(other) > 50
+    assert other["httpStatusCode_d"].isna().all()
+    assert not other["Category"].eq("AuditEvent").any()
+    assert not tenant["AZKVAuditLogs"]["OperationName"].str.contains("Database").any()

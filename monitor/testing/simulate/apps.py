@@ -166,8 +166,12 @@ OPERATIONS: Final = (
     "VaultAccessPolicyChangedEventGridNotification",
     "SecretRecover",
     "SecretGetDeleted",
+    "DatabaseWaitStatisticsEvent",
 )
 """Key Vault operations the world knows; the column `operation` is an index into it."""
+
+FOREIGN: Final = len(OPERATIONS) - 1
+"""No vault operation: a database's row, which only AzureDiagnostics holds, the table of all kinds of resources."""
 
 OPERATION: Final = {name: index for index, name in enumerate(OPERATIONS)}
 """Index of each operation."""

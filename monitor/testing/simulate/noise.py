@@ -23,7 +23,10 @@ _AZURE = Prefix((20, 49, 99), CLOUDS[0], 8075)
 
 
 def first_party(world: World) -> list[Events]:
-    """Azure Resource Graph and Policy read every vault now and then; notices of expiry and rotation have no caller."""
+    """Azure Resource Graph and Policy read every vault now and then; notices of expiry and rotation have no caller.
+
+    Beside each vault stands a database, whose rows share a table with those of the vault.
+    """
     found: list[Events] = []
     ip = world.address(_AZURE.host(17))
     for number in range(len(world.vaults)):
@@ -37,6 +40,7 @@ def first_party(world: World) -> list[Events]:
             ("SecretNearExpiryEventGridNotification", 4.0),
             ("VaultAccessPolicyChangedEventGridNotification", 0.5),
             ("KeyRotateIfDue", 2.0),
+            ("DatabaseWaitStatisticsEvent", 60.0),
         ):
             at = np.sort(rng.integers(world.period.start, world.period.end, size=int(rng.poisson(per_period))))
             found.append(calls(rng, NOBODY, at, vault=number, operation=OPERATION[name], item=0, client=NO_SDK))

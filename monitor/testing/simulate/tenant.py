@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from monitor.tables import SCHEMAS
 from monitor.testing.simulate import chance, directory, signins, vaults
+from monitor.testing.simulate.apps import FOREIGN
 from monitor.testing.simulate.columns import framed
 from monitor.testing.simulate.delivery import SIGN_INS, VAULTS, Parcels, Weather, deliver
 from monitor.testing.simulate.diary import Diary, Note
@@ -75,7 +76,8 @@ class Tenant:
     def _vault_rows(self, table: str) -> Iterator[pa.Table]:
         other = "old" if table == "AZKVAuditLogs" else "new"
         writes = np.array([one.shape != other for one in self.world.vaults])
-        rows = self.calls[writes[self.calls["vault"]]]
+        fits = table == "AzureDiagnostics" or self.calls["operation"] != FOREIGN
+        rows = self.calls[writes[self.calls["vault"]] & fits]
         sent = self._delivered(table, rows)
         for part in _chunks(sent):
             batch = vaults.Batch(self.world, table, rows, part)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from monitor.testing.simulate.apps import CALLERS, CLIENTS, OPERATIONS, PORTAL, SDKS
+from monitor.testing.simulate.apps import CALLERS, CLIENTS, FOREIGN, OPERATIONS, PORTAL, SDKS
 from monitor.testing.simulate.calendar import DAY
 from monitor.testing.simulate.chance import Keys, mix, uniform
 from monitor.testing.simulate.columns import Column, constant, digests, guids, joined, labelled, stamps, taken
@@ -32,8 +32,10 @@ SIGNATURES: Final[Mapping[int, str]] = {
     409: "Conflict",
     429: "Too Many Requests",
 }
+ITEM_SALT: Final[Mapping[str, int]] = {"AZKVAuditLogs": 150, "AzureDiagnostics": 155}
 _CONTROL: Final = np.array([name in {"VaultGet", "VaultPatch", "VaultDelete"} for name in OPERATIONS])
-_NOTICE: Final = np.array([name.endswith("EventGridNotification") or name == "KeyRotateIfDue" for name in OPERATIONS])
+_UNCALLED: Final = {"KeyRotateIfDue", "DatabaseWaitStatisticsEvent"}
+_NOTICE: Final = np.array([name.endswith("EventGridNotification") or name in _UNCALLED for name in OPERATIONS])
 _LISTS: Final = np.array(["List" in name and "Versions" not in name for name in OPERATIONS])
 _VERSIONED: Final = np.array([name in {"SecretGet", "KeySign", "KeyUnwrap", "CertificateGet"} for name in OPERATIONS])
 _COLLECTIONS: Final = [
@@ -229,7 +231,7 @@ def old_columns(batch: Batch) -> dict[str, Column]:
         return taken(values, which)
 
     path = "/SUBSCRIPTIONS/{subscription}/RESOURCEGROUPS/{group}/PROVIDERS/MICROSOFT.KEYVAULT/VAULTS/{name}"
-    return batch.shared() | {
+    made = batch.shared() | {
         "CallerIPAddress": batch.addresses(),
         "Category": constant("AuditEvent", batch.count),
         "clientInfo_s": taken(SDKS, batch.rows["client"]),
@@ -260,6 +262,32 @@ def old_columns(batch: Batch) -> dict[str, Column]:
         "SubscriptionId": batch.vault("{subscription}"),
         "tlsVersion_s": constant("TLS1_3", batch.count),
     }
+    return made | _of_databases(batch, made)
+
+
+def _of_databases(batch: Batch, made: Mapping[str, Column]) -> dict[str, Column]:
+    """What differs in the rows that are no vault's: AzureDiagnostics is the table of all kinds of resources."""
+    foreign = pa.array(batch.operation == FOREIGN)
+    path = "/subscriptions/{subscription}/resourcegroups/{group}/providers/microsoft.sql/servers/{name}/databases/main"
+    theirs = {
+        "Category": constant("DatabaseWaitStatistics", batch.count),
+        "ResourceProvider": constant("MICROSOFT.SQL", batch.count),
+        "ResourceType": constant("SERVERS/DATABASES", batch.count),
+        "Resource": constant("MAIN", batch.count),
+        "ResourceId": pc.utf8_upper(batch.vault(path)),
+        "_ResourceId": batch.vault(path),
+    }
+    silent = (
+        "id_s",
+        "requestUri_s",
+        "ResultType",
+        "ResultSignature",
+        "clientInfo_s",
+        "tlsVersion_s",
+        "httpStatusCode_d",
+    )
+    nothing = {name: pa.nulls(batch.count, made[name].type) for name in (*silent, "httpStatusCode_d")}
+    return {name: pc.if_else(foreign, column, made[name]) for name, column in (theirs | nothing).items()}
 
 
 def columns(batch: Batch) -> dict[str, Column]:
