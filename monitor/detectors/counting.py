@@ -17,21 +17,25 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Days on which a group said at least this, of the days it was judged; and the same over all groups."""
+    """Days on which a group said at least this, of the days it was judged; and the same over all groups.
 
-    said: Ints
-    judged: Ints
-    said_all: Ints
-    judged_all: Ints
+    Beyond the loudest of all days, `said_all` runs from 0 towards -1 as the share of that day in the candidate less 1:
+    the tail is carried on as a Pareto tail of index 1, so that ten times the record is ten times as rare.
+    """
 
-    def columns(self) -> tuple[Ints, Ints, Ints, Ints]:
+    said: Floats
+    judged: Floats
+    said_all: Floats
+    judged_all: Floats
+
+    def columns(self) -> tuple[Floats, Floats, Floats, Floats]:
         """The four counts, in the order of SCORES."""
         return self.said, self.judged, self.said_all, self.judged_all
 
     def frame(self) -> dict[str, Floats | float]:
         """Columns of SCORES: the counts, and nothing yet of what they mean."""
         names = ("said", "judged", "said_all", "judged_all")
-        counts = dict(zip(names, (column.astype(np.float64) for column in self.columns()), strict=True))
+        counts = dict(zip(names, self.columns(), strict=True))
         return {**counts, "log_p": np.nan, "surprise": np.nan}
 
 
@@ -59,7 +63,6 @@ def daily(
     judged: Days,
     wanted: npt.NDArray[np.bool_],
     lookback: timedelta,
-    loud: Days | None = None,
 ) -> Said:
     """The four counts of each wanted candidate, against the days before its own as known at 00:00 UTC of its day.
 
@@ -71,14 +74,11 @@ def daily(
         The judged days.
     wanted
         Which candidates to count for, in their order.
-    loud
-        The history, if that is not the candidates themselves.
     """
-    history = loud or candidates
-    counts = np.zeros((4, candidates.group.size), dtype=np.int64)
+    counts = np.zeros((4, candidates.group.size))
     for day in np.unique(candidates.day[wanted]):
         today = wanted & (candidates.day == day)
-        groups, values = _loudest(history, history.before(day, lookback))
+        groups, values = _loudest(candidates, candidates.before(day, lookback))
         said = count(
             candidates.group[today],
             _values(candidates)[today],
@@ -119,10 +119,13 @@ def count(groups: Ints, observed: Floats, past_groups: Ints, past_observed: Floa
     --------
     >>> i = np.array
     >>> count(i([0]), i([5.0]), i([0, 0, 1]), i([5.0, 2.0, 9.0]), i([0, 0, 0, 1, 1]))
-    Said(said=array([1]), judged=array([3]), said_all=array([2]), judged_all=array([5]))
+    Said(said=array([1.]), judged=array([3.]), said_all=array([2.]), judged_all=array([5.]))
     """
     loud = np.sort(past_observed)
-    said_all = loud.size - np.searchsorted(loud, observed, side="left")
+    said_all = (loud.size - np.searchsorted(loud, observed, side="left")).astype(np.float64)
+    if loud.size:
+        unheard = said_all == 0
+        said_all[unheard] = loud[-1] / observed[unheard] - 1.0
     size = 1 + max((int(part.max()) for part in (groups, past_groups, judged_groups) if part.size), default=0)
     judged = np.bincount(judged_groups, minlength=size)[groups]
     order = np.lexsort((past_observed, past_groups))
@@ -134,9 +137,9 @@ def count(groups: Ints, observed: Floats, past_groups: Ints, past_observed: Floa
             end - start - np.searchsorted(past_observed[start:end], value, side="left")
             for start, end, value in zip(starts, ends, observed, strict=True)
         ],
-        dtype=np.int64,
+        dtype=np.float64,
     )
-    return Said(said, judged, said_all, np.full(groups.size, judged_groups.size))
+    return Said(said, judged.astype(np.float64), said_all, np.full(groups.size, float(judged_groups.size)))
 
 
 def numbers(by: tuple[str, ...], *frames: pd.DataFrame) -> list[Ints]:

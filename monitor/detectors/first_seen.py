@@ -67,21 +67,19 @@ class FirstSeen(BaseModel):
         groups, known_groups = counting.numbers(past.by, spans, known)
         known = known.assign(group=known_groups)
         news = self._news(spans.assign(group=groups, bucket=spans["first_at"].dt.floor(past.bucket)), known)
-        fresh = news.drop_duplicates(["group", "day"])
+        news = news.assign(observed=self._observed(news))
         inside = ((news["first_at"] >= window.start) & (news["first_at"] < window.end)).to_numpy()
         judged = known.drop_duplicates(["group", "day"])
         said = counting.daily(
-            counting.Days.of(news, np.ones(len(news))),
+            counting.Days.of(news, news["observed"].to_numpy(dtype=np.float64)),
             counting.Days.of(judged, None),
             inside,
             HISTORY,
-            loud=counting.Days.of(fresh, np.ones(len(fresh))),
         )
         today = news[inside]
         quiet = today["quiet"].dt.total_seconds() / DAY.total_seconds()
         scores = today.assign(
             term=today["key"],
-            observed=1.0,
             expected=said.said / np.maximum(said.judged, 1),
             low=0.0,
             high=0.0,
@@ -109,10 +107,16 @@ class FirstSeen(BaseModel):
             new = (days["quiet"] >= self.forget) & (days["quiet"] >= days["longest"] * self.gap_factor)
         return days[new & judged]
 
-    def _because(self, key: str, quiet: float, mine: int, days: int, every: int, judged: int) -> str:
+    def _observed(self, news: pd.DataFrame) -> pd.Series:
+        """How much is new: the days of silence, or which news of this group on this day it is, in order of arrival."""
+        if self.gap_factor:
+            return news["quiet"].dt.total_seconds() / DAY.total_seconds()
+        return news.groupby(["group", "day"]).cumcount() + 1.0
+
+    def _because(self, key: str, quiet: float, mine: float, days: float, every: float, judged: float) -> str:
         what = f"{key.replace(chr(31), ' ')}: " if key else ""
         since = "never seen before" if np.isnan(quiet) else f"silent for {quiet:.0f} d before"
-        return f"{what}{since}; new on {mine} of its {days} days and {every:,} of {judged:,} over all"
+        return f"{what}{since}; as much on {mine:.0f} of its {days:.0f} days and {max(every, 0):,.0f} of {judged:,.0f} over all"
 
 
 def _silences(frame: pd.DataFrame, keys: list[str]) -> pd.Series:

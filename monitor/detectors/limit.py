@@ -70,7 +70,7 @@ class Limit(BaseModel):
         scores = rows[(bucket >= stamp(window.start)) & (bucket < stamp(window.end))]
         because = [
             f"{count:,.0f} in {_length(past.bucket)}, limit {self.limit:,}; "
-            f"as much on {mine} of its {days} days and {every:,} of {all_days:,} over all"
+            f"as much on {mine:.0f} of its {days:.0f} days and {max(every, 0):,.0f} of {all_days:,.0f} over all"
             for count, mine, days, every, all_days in zip(scores["value"], *said.columns(), strict=True)
         ]
         return conform(

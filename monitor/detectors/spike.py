@@ -28,9 +28,10 @@ SAME_WEEKDAY, SAME_TYPE, OTHER_TYPE = 1.0, 0.6, 0.1
 """How much a day of the past weighs: the same weekday, another of its type (working day or weekend), another type."""
 
 
-PRIOR_SPREAD, PRIOR_DAYS = 0.3, 6
+PRIOR_SPREAD, PRIOR_DAYS = 0.3, 14
 """What is believed of the spread of a group's daily peaks (log scale) before any is seen, and how many days' worth."""
-ALIKE = 0.8
+ALIKE = 0.6
+FREEDOM = 8.0
 """An earlier day whose peak was at least this share of the count shows that such days happen."""
 
 EXPECTED = {"bucket": SCORES["bucket"], "expected": "float64", "low": "float64", "high": "float64"}
@@ -310,7 +311,7 @@ def daily_tail(observed: Floats, peaks: Floats) -> Floats:
     squares = np.nansum((level - mean[:, None]) ** 2, axis=1)
     freedom = np.maximum(days - 1, 0) + PRIOR_DAYS
     spread = np.sqrt((squares + PRIOR_DAYS * noise) / freedom * (1.0 + 1.0 / np.maximum(days, 1)))
-    chance = stats.t.sf((np.log1p(observed) - mean) / spread, df=freedom)
+    chance = stats.t.sf((np.log1p(observed) - mean) / spread, df=np.minimum(freedom, FREEDOM))
     alike = np.sum(peaks >= ALIKE * observed[:, None], axis=1)
     chance = np.maximum(chance, alike / (days + 1.0))
     return np.where(days > 0, np.log10(np.clip(chance, TINY, 1.0)), 0.0)
