@@ -28,6 +28,7 @@ from monitor.sources.export import open_exports
 from monitor.store import Store
 from monitor.testing.scoring import Scoreboard, identity_days, read_labels, score, table, to_json
 from monitor.testing.simulate import simulate
+from monitor.testing.simulate.attacks import ATTACKS
 from monitor.testing.three_sigma import three_sigma
 from monitor.worker import App, Report, hear, lines, replay
 from monitor.worker.app import Progress
@@ -46,7 +47,7 @@ Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write
 class Kept:
     """A notifier that keeps what it is sent."""
 
-    name = "demo"
+    name = "console"
 
     def __init__(self) -> None:
         self.messages: dict[str, Message] = {}
@@ -129,7 +130,7 @@ def _play(aside: Path, days: int, identities: int, seed: int, tell: Progress) ->
             boards = _compare(running, store, labels, since)
             told = listed(report.incidents, kept.messages, store)
             _draw(app, told[:CHARTS], aside / "charts", tell)
-    _write(aside, report, told, boards)
+    _write(aside, told, boards)
     return Played(report, told, boards)
 
 
@@ -155,11 +156,10 @@ def _draw(app: App, told: tuple[Told, ...], folder: Path, tell: Progress) -> Non
         charts.draw(shown, folder / f"{place + 1:02d}-{one.incident.id}.png")
 
 
-def _write(aside: Path, report: Report, told: tuple[Told, ...], boards: Mapping[str, Scoreboard]) -> None:
+def _write(aside: Path, told: tuple[Told, ...], boards: Mapping[str, Scoreboard]) -> None:
     rows = [json.dumps(as_json(one), ensure_ascii=False) + "\n" for one in told]
     (aside / "incidents.ndjson").write_text("".join(rows), encoding="utf-8")
     (aside / "scoreboard.json").write_text(to_json(boards) + "\n", encoding="utf-8")
-    del report
 
 
 def _plain(name: str, board: Scoreboard) -> Json:
@@ -178,6 +178,6 @@ def _show(played: Played, out: Path) -> None:
     OUT.print(table(played.boards))
     missed = played.boards["mintwatch"].at().missed
     if missed:
-        say("missed: " + ", ".join(f"{one.kind} ({one.grade})" for one in missed))
+        say("missed: " + "; ".join(f"{ATTACKS[one.kind].title}, {one.grade}" for one in missed))
     say()
     say(f"incidents, messages, charts, labels, scoreboard and state are in {out}")

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import typer
 
-from monitor import aggregate
-from monitor.cli.opening import JsonOption, RulesOption, engine, load_rules
+from monitor import aggregate, plugins
+from monitor.cli.opening import JsonOption, RulesOption, engine
 from monitor.cli.screen import OUT, Json, cell, dump, say, table
 from monitor.clock import iso
 from monitor.coverage import Hearing
@@ -22,7 +22,7 @@ from monitor.hostile import clean
 from monitor.kql import DuckEngine
 from monitor.model import Band, Decision, Finding, Incident, Name, Notice, Reason
 from monitor.notify import length, number, rarity, unit, who
-from monitor.rules import Rule
+from monitor.rules import Rule, read, shipped
 from monitor.sources.fold import QUERIES
 from monitor.store import Store
 from monitor.worker.bands import band
@@ -39,7 +39,7 @@ MEANS: Final[Mapping[Reason, str]] = {
     Reason.WORSENED: "much more surprising, or of a higher level, than when last told",
     Reason.RESOLVED: "its rules were judged well past its last bucket, and said no more",
     Reason.WEAK: "kept, not told: less surprising than its rules ask for",
-    Reason.UNCHANGED: "told already, and not much worse than then; or over without having been told",
+    Reason.UNCHANGED: "told already and not much worse since, or over without having been told",
     Reason.EXPERIMENTAL: "kept, not told: its rules are experimental",
     Reason.STORM: "many incidents opened at once; this one was left to the digest",
 }
@@ -78,9 +78,9 @@ def explain(incident: Which, state: State = None, rules: RulesOption = None, jso
     if not (directory / "control.db").is_file():
         hint = "" if state else "; say where it is: --state DIR"
         raise InputError(f"{directory}: expected a state directory (control.db), found none{hint}")
-    known = {one.id: one for one in load_rules(rules)}
     with Store(directory, write=False) as store, engine() as running:
-        story = tell(_chosen(store, incident), store, known, running)
+        chosen = _chosen(store, incident)
+        story = tell(chosen, store, _known_rules(chosen, rules or shipped()), running)
     if json:
         dump(_as_json(story))
     else:
@@ -97,6 +97,14 @@ def _chosen(store: Store, start: str) -> Incident:
         raise InputError(f"no incident {start!r} among the {len(store.incidents()):,} in {store.directory}")
     meant = ", ".join(one.id for one in found[:8])
     raise InputError(f"{len(found):,} incidents start with {start!r}: {meant}{' ...' if len(found) > 8 else ''}")
+
+
+def _known_rules(incident: Incident, directory: Path) -> dict[str, Rule]:
+    """The incident's rules as they are now, by id; without those that are gone or cannot be used any more."""
+    detectors = plugins.detectors()
+    paths = [directory / f"{name}.yml" for name in incident.rules]
+    made = [read(path, detectors)[0] for path in paths if path.is_file()]
+    return {one.id: one for one in made if one}
 
 
 def tell(incident: Incident, store: Store, rules: Mapping[str, Rule], running: DuckEngine) -> Story:
@@ -166,7 +174,7 @@ def _as_json(story: Story) -> Json:
 def _behind_json(one: Behind) -> Json:
     past = one.past
     buckets: list[Json] = [
-        {"at": iso(at), "observed": seen, "expected": _known(mid), "low": _known(low), "high": _known(high)}
+        {"at": iso(at), "observed": seen, "expected": _finite(mid), "low": _finite(low), "high": _finite(high)}
         for at, seen, mid, low, high in zip(past.at, past.observed, past.expected, past.low, past.high, strict=True)
     ]
     facts: list[Json] = [
@@ -180,7 +188,7 @@ def _plain(row: Line) -> Json:
     return {name: [*value] if isinstance(value, list) else value for name, value in row.items()}
 
 
-def _known(value: float) -> float | None:
+def _finite(value: float) -> float | None:
     return round(value, 4) if np.isfinite(value) else None
 
 
@@ -193,7 +201,7 @@ def _name(story: Story) -> str:
 
 def _show(story: Story) -> None:
     incident = story.incident
-    say(f"{incident.id}  {incident.level.value}  {_name(story)}  {incident.state.value}", "bold")
+    say(f"{incident.id} · {incident.level.value} · {_name(story)} · {incident.state.value}", "bold")
     say(f"{incident.subject}, {incident.first_at:%Y-%m-%d %H:%M} to {incident.last_at:%Y-%m-%d %H:%M} UTC")
     say(f"score {incident.score:.2f}: chance alone would do this {rarity(incident.surprise, incident.subject)}")
     for stream, family, surprise in sorted(incident.evidence, key=lambda one: -one[2]):
@@ -211,7 +219,7 @@ def _show(story: Story) -> None:
 def _show_findings(story: Story) -> None:
     say()
     say("Findings", "bold")
-    shown = table("told at (UTC)", "bucket", "rule", "observed", "expected", "range", "score", "decision")
+    shown = table("time (UTC)", "bucket", "rule", "observed", "expected", "range", "score", "decision")
     for one, reason in story.findings:
         span = f"{one.bucket:%m-%d %H:%M} + {length(one.bucket_end - one.bucket)}"
         ends = f"{number(one.low)} to {number(one.high)}" if one.high > 0 else ""
@@ -263,4 +271,4 @@ def _show_decisions(story: Story) -> None:
         )
     OUT.print(shown)
     for notice in story.notices:
-        say(f"{notice.at:%m-%d %H:%M}  {notice.notifier} took the message as {notice.ref}")
+        say(f"{notice.at:%m-%d %H:%M} {notice.notifier} took the message as {notice.ref}")

@@ -37,7 +37,8 @@ ERR = _console(stderr=True)
 
 def say(text: str = "", style: str = "") -> None:
     """One line on standard output, however long; nothing in it is read as markup or as a control sequence."""
-    OUT.print(Text(clean(text), style=style), soft_wrap=True)
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    OUT.print(Text(indent + clean(text), style=style), soft_wrap=True)
 
 
 def complain(error: object) -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from monitor.aggregate import FACTS_SEEN, JOINED
 from monitor.model import Finding
 from monitor.ports import Engine, Tables
-from monitor.rules import Rule
+from monitor.rules import Rule, bracketed
 
 SHOWN = (
     "identity",
@@ -46,8 +46,8 @@ def evidence(finding: Finding, rule: Rule, engine: Engine, tables: Tables, limit
         f"{FACTS_SEEN} and {rule.predicate}\n"
         f"| join kind=leftsemi wanted on {', '.join(alike)}\n"
         "| summarize events = sum(events), first_at = min(first_at), last_at = max(last_at)"
-        f" by {', '.join(SHOWN)}\n"
-        f"| top {int(limit)} by events desc, first_at asc"
+        f" by {bracketed(', '.join(SHOWN))}\n"
+        f"| sort by events desc, first_at asc\n| take {int(limit)}"
     )
     wanted = pa.table({column: [value] for column, value in alike.items()})
     values = {"since": finding.bucket, "until": finding.bucket_end, "as_of": finding.judged_at}
