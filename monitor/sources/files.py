@@ -125,7 +125,7 @@ def _read(name: str, paths: Sequence[Path], workplace: Path) -> tuple[Table, Tab
         parquet.judge(target, row_keys, reading, texts)
         readable.append(target)
     missing = [key for key in KEYS[name] if key not in columns]
-    if missing and sum(reading.rows.values()):
+    if missing and (reading.seen or sum(reading.rows.values())):  # `seen`: no row counts without its key, yet rows came
         raise InputError(f"{paths[0]}: {name} lacks the key column {', '.join(missing)}; without it nothing is counted")
     return Table(tuple(readable), parquet.groups(readable)), _report(name, paths, reading, columns)
 

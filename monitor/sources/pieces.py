@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from monitor.model import Window
 
-ROWS: Final = 300_000
+ROWS: Final = 150_000
 """Rows a piece may hold, about: what the fold handles within a few hundred MB."""
 
 WASTE: Final = 2.0
@@ -30,7 +30,7 @@ def pieces(window: Window, margin: timedelta, groups: Sequence[Group]) -> list[W
     """
     held = sorted(group for group in groups if group.last >= window.start and group.first < window.end)
     total = sum(group.rows for group in held)
-    if total <= 2 * ROWS:
+    if total <= 1.5 * ROWS:
         return [window]
     cuts, rows = [window.start], 0
     for group in held:

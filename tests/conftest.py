@@ -1,0 +1,20 @@
+"""What every test may use: how hard hypothesis tries, and real rows where they are at hand."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "ci", deadline=None, derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ci")
+
+
+@pytest.fixture(scope="session")
+def azure_samples() -> Path:
+    """Real rows of every table, which the project may read but does not carry."""
+    found = Path(__file__).parents[1].parent / "shared" / "azure" / "samples"
+    if not found.is_dir():
+        pytest.skip("the real sample rows are not beside this checkout")
+    return found
