@@ -109,7 +109,7 @@ def _plot(axes: Axes, band: Band) -> None:
     if np.isfinite(expected).any():
         axes.stairs(_spread(expected, places), edges, baseline=None, color=EXPECTED, lw=1.4, label="expected", zorder=3)
     elif np.isfinite(high).any():
-        axes.stairs(_spread(high, places), edges, baseline=None, color=INK, ls="--", lw=1.2, label="limit", zorder=3)
+        axes.stairs(_spread(high, places), edges, baseline=None, color=INK, ls="--", lw=1.2, label="limit", zorder=4.5)
     _scale(axes, observed, flagged, np.concatenate([expected, high]))
 
 

@@ -199,9 +199,13 @@ def _new(finding: Finding, rule: Rule) -> str:
         verb = "used new vault" if rule.new == ("resource",) else "used new object" if "object" in rule.new else ""
     else:
         verb = NEW.get(rule.new[0], "") if len(rule.new) == 1 and rule.stream == "sign_in" else ""
-    if rule.new == ("asn",) and values[0].isdecimal():
-        values = [f"AS{values[0]}"]
+    if rule.new == ("asn",):
+        values = [_network(values[0])]
     return f"{verb} {clip('/'.join(RESOURCES.get(value, value) for value in values), TERM_LIMIT)}" if verb else ""
+
+
+def _network(asn: str) -> str:
+    return f"AS{asn}" if asn.isdecimal() else asn
 
 
 def _count(finding: Finding, rule: Rule | None) -> str:
@@ -244,7 +248,12 @@ def _facts(
 ) -> tuple[tuple[str, str], ...]:
     """Label and value, most useful first; what the message has a field for is not repeated here."""
     values = _values(findings, rules)
-    origin = [*values.get("ip", ()), *values.get("prefix", ()), *values.get("country", ()), *values.get("asn", ())]
+    origin = [
+        *values.get("ip", ()),
+        *values.get("prefix", ()),
+        *values.get("country", ()),
+        *map(_network, values.get("asn", ())),
+    ]
     told = {
         SUBJECTS.get(incident.subject.partition(":")[0], "Subject"): _subject(incident.subject, names),
         "Owner": "unknown",

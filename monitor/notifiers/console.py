@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
@@ -48,13 +50,18 @@ def render(message: Message) -> Group:
         *message.facts,
         ("When", f"{message.since:%Y-%m-%d %H:%M} to {message.until:%m-%d %H:%M} UTC"),
         ("Rules", ", ".join(message.rules)),
-        ("Next", next(iter(message.runbook.strip().splitlines()), "")),
+        ("Next", _first_step(message.runbook)),
         ("Incident", f"{message.incident}, score {message.score:.2f}"),
     ]
     for label, value in rows:
         if value:
             facts.add_row(Text(f"  {_shown(label)}"), Text(_shown(value)))
     return Group(head, facts)
+
+
+def _first_step(runbook: str) -> str:
+    """The runbook up to its second step or paragraph, whatever lines it was wrapped into."""
+    return re.split(r"\n\s*(?:\n|[-*] |\d+[.)] )", runbook.strip(), maxsplit=1)[0]
 
 
 def _shown(text: str) -> str:

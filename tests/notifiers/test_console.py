@@ -1,6 +1,7 @@
 """The console: compact, and no name reaches the terminal as anything but text."""
 
 import io
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -23,6 +24,13 @@ def test_one_message_in_a_dozen_lines(message: Message) -> None:
     assert "Who owns the identity?" in text
     assert "a1b2c3d4e5, score 0.59" in text
     assert len(text.splitlines()) <= 12
+
+
+def test_next_is_the_first_step_whole(message: Message) -> None:
+    steps = replace(message, runbook="1. See what it trusts,\n   and who added it.\n2. Revoke it.")
+    (told,) = (line for line in printed(steps).splitlines() if "Next" in line)
+    assert told.split("Next")[1].strip() == "1. See what it trusts, and who added it."
+    assert "Revoke" not in printed(steps)
 
 
 def test_no_name_controls_the_terminal(attacked: Message) -> None:
