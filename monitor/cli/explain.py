@@ -89,12 +89,13 @@ def explain(incident: Which, state: State = None, rules: RulesOption = None, jso
 
 def _chosen(store: Store, start: str) -> Incident:
     """The incident of that id, or the only one whose id starts so; `InputError` naming what could be meant."""
-    found = [one for one in store.incidents() if one.id.startswith(start.lower())]
+    kept = store.incidents()
+    found = [one for one in kept if start and one.id.startswith(start.lower())]
     exact = [one for one in found if one.id == start.lower()]
     if len(exact or found) == 1:
         return (exact or found)[0]
-    if not found or not start:
-        raise InputError(f"no incident {start!r} among the {len(store.incidents()):,} in {store.directory}")
+    if not found:
+        raise InputError(f"no incident {start!r} among the {len(kept):,} in {store.directory}")
     meant = ", ".join(one.id for one in found[:8])
     raise InputError(f"{len(found):,} incidents start with {start!r}: {meant}{' ...' if len(found) > 8 else ''}")
 

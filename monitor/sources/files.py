@@ -34,6 +34,8 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 VAULTS: Final = frozenset({"AZKVAuditLogs", "AzureDiagnostics"})
 """Tables whose Id names the object, is one of four parts of the row key, and may be empty."""
 
+ARRIVAL: Final = "_TimeReceived"
+
 _NAME: Final = re.compile(r"^(?P<table>[A-Za-z]\w*)(?:\.(?P<part>\d+))?\.(?P<kind>ndjson\.gz|ndjson|parquet)$", re.A)
 
 
@@ -121,7 +123,7 @@ def _read(name: str, paths: Sequence[Path], workplace: Path) -> tuple[Table, Tab
     if texts:
         target = workplace / f"{name}.parquet"
         ndjson.convert(texts, schema(name), target, reading, MEMORY)
-        columns |= reading.seen | parquet.filled(target)
+        columns |= (reading.seen - {ARRIVAL}) | parquet.filled(target)
         parquet.judge(target, row_keys, reading, texts)
         readable.append(target)
     missing = [key for key in KEYS[name] if key not in columns]
@@ -134,9 +136,9 @@ def _report(name: str, paths: Sequence[Path], reading: Reading, columns: set[str
     declared = schema(name)
     return TableRead(
         name,
-        tuple(FileRead(path, reading.rows[path], reading.malformed[path]) for path in paths),
+        tuple(FileRead(path, reading.rows[path], reading.malformed[path], path in reading.broken) for path in paths),
         tuple(reading.skipped),
         absent=tuple(column for column in declared if column not in columns),
         extra=tuple(sorted(columns - set(declared) - {FILE, LINE})),
-        arrival="_TimeReceived" in columns,
+        arrival=ARRIVAL in columns,
     )

@@ -165,7 +165,9 @@ def test_a_rule_that_fails_stops_nobody_and_leaves_no_partial_file(
     mintwatch: Command, logs: Path, rules: Path, tmp_path: Path
 ) -> None:
     broken = RULE.format(id="broken").replace('outcome == "failed"', "tolong(events / (events - 1)) > tolong(code) / 0")
-    (rules / "broken.yml").write_text(broken.replace("where: ", "where: array_length(todynamic(code)[0].x.y) > ip + 1 or "))
+    (rules / "broken.yml").write_text(
+        broken.replace("where: ", "where: array_length(todynamic(code)[0].x.y) > ip + 1 or ")
+    )
     said = mintwatch("backtest", "--input", logs, "--output", tmp_path / "out", "--rules", rules)
     assert said.code in {1, 2}
     assert "broken" in said.err
@@ -186,7 +188,17 @@ def test_where_nothing_can_be_written_is_said_before_the_work(
 def test_a_state_that_holds_something_is_not_mixed_with_a_replay(
     mintwatch: Command, logs: Path, rules: Path, tmp_path: Path
 ) -> None:
-    common = ("backtest", "--input", logs, "--output", tmp_path / "out", "--rules", rules, "--state", tmp_path / "state")
+    common = (
+        "backtest",
+        "--input",
+        logs,
+        "--output",
+        tmp_path / "out",
+        "--rules",
+        rules,
+        "--state",
+        tmp_path / "state",
+    )
     assert mintwatch(*common).code == 0
     again = mintwatch(*common)
     assert again.code == 2
