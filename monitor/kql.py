@@ -214,7 +214,10 @@ def _views(
             if isinstance(source, pa.Table):
                 made.append(f"__{name}")
             select, shown[name] = _presented(present, schemas.get(name))
-            cursor.execute(f"CREATE OR REPLACE TEMP VIEW {_quoted(name)} AS SELECT {select} FROM {origin}")
+            try:
+                cursor.execute(f"CREATE OR REPLACE TEMP VIEW {_quoted(name)} AS SELECT {select} FROM {origin}")
+            except duckdb.Error as error:
+                raise QueryError(f"table {name} cannot be read: {error}") from error
         yield shown
     finally:
         for name in shown:
@@ -250,9 +253,11 @@ def _bounds(piece: Slice, present: Mapping[str, str]) -> str:
     kind = present.get(piece.time, "")
     if not kind.startswith("TIMESTAMP"):
         return ""
-    cast = "TIMESTAMPTZ" if kind.endswith("TIME ZONE") else "TIMESTAMP"
-    column = _quoted(piece.time)
-    start, end = (f"{cast} '{at.strftime('%Y-%m-%d %H:%M:%S.%f')}'" for at in (piece.start, piece.end))
+    aware = kind.endswith("TIME ZONE") or kind.startswith("TIMESTAMPTZ")
+    column, zone = _quoted(piece.time), "TIMESTAMPTZ" if aware else "TIMESTAMP"
+    start, end = (
+        f"CAST({zone} '{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}' AS {kind})" for at in (piece.start, piece.end)
+    )
     return f" WHERE {column} >= {start} AND {column} < {end}"
 
 
@@ -316,7 +321,9 @@ def _text(column: str, found: str) -> str:
         return column
     if found in {"DOUBLE", "FLOAT"}:  # a code such as ResultType that some exporter wrote as a number
         whole = f"{column} = trunc({column}) AND abs({column}) < 1e15"
-        return f"CASE WHEN {whole} THEN CAST(TRY_CAST({column} AS BIGINT) AS VARCHAR) ELSE CAST({column} AS VARCHAR) END"
+        return (
+            f"CASE WHEN {whole} THEN CAST(TRY_CAST({column} AS BIGINT) AS VARCHAR) ELSE CAST({column} AS VARCHAR) END"
+        )
     if found.startswith(("STRUCT", "MAP", "UNION")) or found.endswith("]"):
         return f"CAST(to_json({column}) AS VARCHAR)"
     if found == "BLOB":
@@ -327,6 +334,8 @@ def _text(column: str, found: str) -> str:
 def _moment(column: str, found: str) -> str:
     if found == "TIMESTAMP":
         return column
+    if found.startswith("TIMESTAMPTZ_") or (found.endswith("TIME ZONE") and found != "TIMESTAMP WITH TIME ZONE"):
+        return f"make_timestamp(epoch_us(CAST({column} AS TIMESTAMPTZ)))"
     if found == "TIMESTAMP WITH TIME ZONE":
         return f"make_timestamp(epoch_us({column}))"  # ten times faster than AT TIME ZONE
     if found.startswith("TIMESTAMP") or found == "DATE":
@@ -377,7 +386,9 @@ def _lean(sql: _Sql, cursor: duckdb.DuckDBPyConnection, given: Mapping[str, Valu
     return replace(sql, text=_without_casts(sql.text, texts))
 
 
-def _sql(kql: str, kinds: tuple[tuple[str, str], ...], tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> _Sql:
+def _sql(
+    kql: str, kinds: tuple[tuple[str, str], ...], tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+) -> _Sql:
     """SQL for `kql` over tables of these DuckDB types, with values of these Kusto types; ANTLR takes up to 0.3 s."""
     columns = {name: dict(types) for name, types in tables}
     translated = _translated(kql, kinds, columns)
@@ -396,15 +407,21 @@ def _translated(
     declared = ", ".join(f"{name}:{kind}" for name, kind in kinds)
     front = f"declare query_parameters({declared});\n" if declared else ""
     try:
-        sql = duckdb_kql.to_sql(front + _bracketed(kql), {name: list(types) for name, types in columns.items()}, allow_write=False)
+        sql = duckdb_kql.to_sql(
+            front + _bracketed(kql), {name: list(types) for name, types in columns.items()}, allow_write=False
+        )
     except duckdb_kql.KqlSyntaxError as error:
         found = [(at.span, _EXPECTING.sub("", at.message)) for at in error.diagnostics]
         raise _Mistaken([_problem(kql, span, message, front) for span, message in found]) from error
     except duckdb_kql.KqlUnsupportedError as error:
         message = f"{error.construct} is not supported here" + (f" ({error.hint})" if error.hint else "")
-        at = _problem(kql, error.span, message, front) if error.span else Problem(*_place(kql, error.construct), message)
+        at = (
+            _problem(kql, error.span, message, front) if error.span else Problem(*_place(kql, error.construct), message)
+        )
         raise _Mistaken([at]) from error
     except duckdb_kql.KqlSchemaError as error:
+        if (error.hint or "").startswith("unknown table"):
+            raise _Mistaken([_unknown(kql, error.name, list(columns), "table")]) from error
         raise _Mistaken([Problem(*_place(kql, error.name), error.hint or str(error))]) from error
     if missing := set(sql.unbound) - {name for name, _ in kinds}:
         raise _Mistaken([Problem(1, 1, f"parameters without a value: {', '.join(sorted(missing))}")])
@@ -417,7 +434,9 @@ def _problem(kql: str, span: duckdb_kql.SourceSpan, message: str, front: str) ->
     lines = kql.splitlines()
     if not 1 <= line <= len(lines):
         return Problem(max(1, min(line, len(lines))), 1, message)
-    column = next((at for at in range(len(lines[line - 1]) + 1) if len(_bracketed(lines[line - 1][:at])) >= span.column), 0)
+    column = next(
+        (at for at in range(len(lines[line - 1]) + 1) if len(_bracketed(lines[line - 1][:at])) >= span.column), 0
+    )
     return Problem(line, column + 1, message)
 
 
@@ -509,7 +528,7 @@ def _diagnosed(kql: str, error: duckdb.Error, columns: Mapping[str, Columns]) ->
         return _unknown(kql, found[1], names, "column")
     first = text.splitlines()[0]
     if isinstance(error, duckdb.ConversionException):
-        return Problem(1, 1, f"{first}; expected text compared with text, as in ResultType == \"0\"")
+        return Problem(1, 1, f'{first}; expected text compared with text, as in ResultType == "0"')
     return Problem(1, 1, first)
 
 

@@ -176,9 +176,7 @@ def _merged(pieces: Sequence[pa.Table], alike: Sequence[npt.NDArray[np.bool_]]) 
     summed = marked.group_by(list(FACT_KEYS)).aggregate([("events", "sum"), ("first_at", "min"), ("last_at", "max")])
     if summed.num_rows == marked.num_rows:  # copying what needs no change would cost more than the fold
         return pa.concat_tables(pieces)
-    single = [
-        piece.filter(pa.array(~mask)) if mask.any() else piece for piece, mask in zip(pieces, alike, strict=True)
-    ]
+    single = [piece.filter(pa.array(~mask)) if mask.any() else piece for piece, mask in zip(pieces, alike, strict=True)]
     return pa.concat_tables([*single, conform_facts(summed.rename_columns([*FACT_KEYS, *_SUMMED]))])
 
 

@@ -6,12 +6,11 @@ UTC unless they say otherwise, `dynamic` is an object or its JSON text, numbers 
 
 from __future__ import annotations
 
-import gzip
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final
 
 import duckdb
 import numpy as np
@@ -21,6 +20,7 @@ from monitor.kql import shaped, unfolded
 from monitor.sources.reading import FILE, LINE, Reading
 
 _BLOCK: Final = 16 << 20
+_READ: Final = 1 << 20
 _BOM: Final = b"\xef\xbb\xbf"
 _SAMPLED: Final = 50
 _LINES: Final = pa.schema([("text", pa.string()), (LINE, pa.int64()), (FILE, pa.int32())])
@@ -72,23 +72,46 @@ def _batches(paths: Sequence[Path], reading: Reading) -> Iterator[pa.RecordBatch
 
 def _blocks(path: Path, reading: Reading) -> Iterator[bytes]:
     """The file in pieces of whole lines; a stream that breaks off is counted and ends the file."""
-    rest, lines, start = b"", 0, True
+    rest, size, lines = [b""], 0, 0
     try:
-        with cast(BinaryIO, gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")) as stream:
-            while data := stream.read(_BLOCK):
-                if start:
-                    data, start = data.removeprefix(_BOM), False
-                cut = data.rfind(b"\n") + 1
-                if cut == 0:
-                    rest += data
-                    continue
-                block, rest = rest + data[:cut], data[cut:]
-                lines += block.count(b"\n")
-                yield block
+        for data in _bytes(path):
+            rest.append(data)
+            size += len(data)
+            if size < _BLOCK or b"\n" not in data:
+                continue
+            block = b"".join(rest)
+            cut = block.rfind(b"\n") + 1
+            rest, size = [block[cut:]], len(block) - cut
+            lines += block.count(b"\n")
+            yield block[:cut]
     except (EOFError, zlib.error, OSError) as error:
-        reading.skip(path, lines + 1, f"the file breaks off: {error}")
-    if rest.strip():
-        yield rest
+        reading.break_off(path, lines + b"".join(rest).count(b"\n") + 1, f"the file breaks off: {error}")
+    if last := b"".join(rest):
+        yield last
+
+
+def _bytes(path: Path) -> Iterator[bytes]:
+    """What is in the file, inflated if need be, up to where it breaks off; without a byte order mark."""
+    with path.open("rb") as stream:
+        pieces = _inflated(stream) if path.suffix == ".gz" else iter(lambda: stream.read(_READ), b"")
+        for number, data in enumerate(pieces):
+            yield data if number else data.removeprefix(_BOM)
+
+
+def _inflated(stream: BinaryIO) -> Iterator[bytes]:
+    """As gzip.open reads it, but what came before a broken end is not lost with it."""
+    inflater = zlib.decompressobj(wbits=31)
+    whole = True
+    while data := stream.read(_READ):
+        while data:
+            whole = False
+            yield inflater.decompress(data)
+            data = b""
+            if inflater.eof:  # the next member of a file that was appended to; zeros may pad the end
+                data = inflater.unused_data.lstrip(b"\0")
+                inflater, whole = zlib.decompressobj(wbits=31), True
+    if not whole:
+        raise EOFError("gzip stream without its end")
 
 
 def _split(block: bytes) -> pa.Array:
@@ -133,7 +156,9 @@ def _reason(text: str) -> str:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         return f"expected one JSON object, got {_shown(text)}: {error}"
-    return f"expected a JSON object, got {type(value).__name__}" if not isinstance(value, dict) else "too deep or too odd"
+    return (
+        f"expected a JSON object, got {type(value).__name__}" if not isinstance(value, dict) else "too deep or too odd"
+    )
 
 
 def _shown(text: str) -> str:

@@ -30,7 +30,7 @@ def headed(paths: Sequence[Path], reading: Reading) -> tuple[list[Path], set[str
                 columns |= set(file.schema_arrow.names)
             readable.append(path)
         except (pa.ArrowException, OSError) as error:
-            reading.skip(path, 0, f"expected a whole Parquet file: {str(error).splitlines()[0]}")
+            reading.break_off(path, 0, f"expected a whole Parquet file: {str(error).splitlines()[0]}")
     return readable, columns
 
 
@@ -81,7 +81,7 @@ def judge(path: Path, keys: Sequence[str], reading: Reading, origins: Sequence[P
         origin = f"read_parquet({_literal(path)}, file_row_number = true)"
         kinds = {row[0]: row[1] for row in reader.execute(f"DESCRIBE SELECT * FROM {origin}").fetchall()}
         where = " OR ".join(
-            f'{shaped(_named(key), kinds[key], "datetime")} IS NULL'
+            f"{shaped(_named(key), kinds[key], 'datetime')} IS NULL"
             if key == TIME
             else f"{shaped(_named(key), kinds[key], 'string')} = ''"
             for key in present
@@ -113,4 +113,3 @@ def _named(column: str) -> str:
 
 def _literal(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
-

@@ -19,12 +19,19 @@ LINE: Final = "__line"
 
 @dataclass(slots=True)
 class Reading:
-    """Rows read and rows that could not be, per file; the first of those with reasons; the names of columns seen."""
+    """Rows read and rows that could not be, per file; the first of those with reasons; the names of columns
+    seen; files that break off."""
 
     rows: Counter[Path] = field(default_factory=Counter)
     malformed: Counter[Path] = field(default_factory=Counter)
     skipped: list[Skipped] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    broken: set[Path] = field(default_factory=set)
+
+    def break_off(self, path: Path, line: int, reason: str) -> None:
+        """Count what is missing behind `line` as one bad line: nobody knows how many there were."""
+        self.broken.add(path)
+        self.skip(path, line, reason)
 
     def skip(self, path: Path, line: int, reason: str) -> None:
         """Count a bad line; keep the first few."""

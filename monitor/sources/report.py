@@ -15,16 +15,17 @@ TOLERATED: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class FileRead:
-    """One file: rows that were read and rows that could not be."""
+    """One file: rows that were read and rows that could not be; whether it breaks off before its end."""
 
     path: Path
     rows: int
     malformed: int
+    broken: bool
 
     @property
     def flagged(self) -> bool:
-        """Whether more of it is malformed than is tolerated."""
-        return self.malformed > TOLERATED * (self.rows + self.malformed)
+        """Whether more of it is malformed than is tolerated, or its end is missing."""
+        return self.broken or self.malformed > TOLERATED * (self.rows + self.malformed)
 
 
 @dataclass(frozen=True, slots=True)

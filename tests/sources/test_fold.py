@@ -8,13 +8,27 @@ import pytest
 from monitor.kql import DuckEngine
 from monitor.model import Window
 from monitor.sources import fold
-from tests.sources.rows import DAY, NOON, SOMEONE, at, audit, diagnostics, facts, fetched, service_principal, user, vault
+from tests.sources.rows import (
+    DAY,
+    NOON,
+    SOMEONE,
+    at,
+    audit,
+    diagnostics,
+    facts,
+    fetched,
+    service_principal,
+    user,
+    vault,
+)
 
 SP = "AADServicePrincipalSignInLogs"
 
 
 def test_a_service_principal_row_is_a_fact_with_every_column_in_its_place(tmp_path: Path, engine: DuckEngine) -> None:
-    done = fetched(tmp_path, {SP: [service_principal(ServicePrincipalCredentialKeyId="K", LocationDetails="{}")]}, engine)
+    done = fetched(
+        tmp_path, {SP: [service_principal(ServicePrincipalCredentialKeyId="K", LocationDetails="{}")]}, engine
+    )
     (fact,) = facts(done.facts)
     assert {name: value for name, value in fact.items() if isinstance(value, str) and value} == {
         "stream": "sign_in",
@@ -118,7 +132,9 @@ def test_sign_ins_say_who_how_and_with_what(tmp_path: Path, engine: DuckEngine) 
 def test_spellings_of_one_thing_are_one_fact(tmp_path: Path, engine: DuckEngine) -> None:
     rows = [
         service_principal("1", ServicePrincipalId=SOMEONE, IPAddress="2001:db8::1", ServicePrincipalName="old"),
-        service_principal("2", ServicePrincipalId=SOMEONE.lower(), IPAddress="2001:DB8:0:0::1", ServicePrincipalName=""),
+        service_principal(
+            "2", ServicePrincipalId=SOMEONE.lower(), IPAddress="2001:DB8:0:0::1", ServicePrincipalName=""
+        ),
         service_principal("3", 1, IPAddress="2001:db8::1", AADTenantId="aaaaaaaa-0000-4000-8000-000000000001"),
         service_principal("4", 1, IPAddress="2001:db8::1", ServicePrincipalName="new"),
     ]
@@ -176,7 +192,13 @@ def test_vault_rows_say_who_what_and_how_it_ended(tmp_path: Path, engine: DuckEn
         vault(5, CallerIpAddress="5", HttpStatusCode=404, ResultType="Success"),
         vault(6, CallerIpAddress="6", Identity={"claim": {long_oid: "LONG", long_upn: "Ann@x", "appid": "P"}}),
         vault(7, CallerIpAddress="7", Identity={"claim": {"oid": "M", "xms_mirid": "/sub", "appidacr": "2"}}),
-        vault(8, CallerIpAddress="8", OperationName="SecretList", Id=None, RequestUri="https://kv.vault.azure.net/secrets?x=1"),
+        vault(
+            8,
+            CallerIpAddress="8",
+            OperationName="SecretList",
+            Id=None,
+            RequestUri="https://kv.vault.azure.net/secrets?x=1",
+        ),
         vault(9, CallerIpAddress="9", Id=None, _ResourceId="", RequestUri="https://kv2.vault.azure.net/keys/K/create"),
         vault(
             10,

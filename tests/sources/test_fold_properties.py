@@ -23,7 +23,11 @@ few = settings(max_examples=8)
 
 made = st.builds(
     lambda key, minutes, lag, app, name, ip: service_principal(
-        key, minutes, AppId=app, ServicePrincipalName=name, IPAddress=ip,
+        key,
+        minutes,
+        AppId=app,
+        ServicePrincipalName=name,
+        IPAddress=ip,
         _TimeReceived=(NOON + timedelta(minutes=minutes + lag)).isoformat(),
     ),  # fmt: skip
     st.sampled_from("abcdefgh"),
@@ -90,7 +94,19 @@ rubbish = st.recursive(
 @pytest.mark.parametrize(
     ("table", "columns"),
     [
-        (SP, ["Id", "CreatedDateTime", "_TimeReceived", "IPAddress", "Agent", "LocationDetails", "ResultType", "Location"]),
+        (
+            SP,
+            [
+                "Id",
+                "CreatedDateTime",
+                "_TimeReceived",
+                "IPAddress",
+                "Agent",
+                "LocationDetails",
+                "ResultType",
+                "Location",
+            ],
+        ),
         ("SigninLogs", ["Id", "UserId", "CreatedDateTime", "LocationDetails", "Agent", "IPAddress", "ResultType"]),
         ("AZKVAuditLogs", ["Identity", "Id", "RequestUri", "HttpStatusCode", "VaultProperties", "_ResourceId"]),
         ("AuditLogs", ["Id", "InitiatedBy", "TargetResources", "ActivityDateTime", "Result", "_TimeReceived"]),

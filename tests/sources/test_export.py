@@ -1,0 +1,193 @@
+"""Opening exports: what is read, what is refused, what is counted; and behaving like a workspace that grows."""
+
+import gzip
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from monitor.errors import InputError
+from monitor.kql import DuckEngine
+from monitor.model import Window
+from monitor.sources.export import open_exports
+from monitor.sources.pieces import Group, pieces
+from tests.sources.rows import DAY, LATER, NOON, at, diagnostics, export, facts, fetched, service_principal, vault
+
+SP = "AADServicePrincipalSignInLogs"
+
+
+def line(key: str = "1", minutes: float = 0, **columns: object) -> str:
+    return json.dumps(service_principal(key, minutes, **columns))
+
+
+@pytest.mark.parametrize("name", ["", "notes.txt", "AzureActivity.ndjson"])
+def test_a_directory_without_a_table_to_read_is_refused(tmp_path: Path, engine: DuckEngine, name: str) -> None:
+    if name:
+        (tmp_path / name).write_text("{}\n")
+    with pytest.raises(InputError, match="expected .*table"):
+        open_exports(tmp_path, engine=engine)
+    with pytest.raises(InputError, match="expected a directory"):
+        open_exports(tmp_path / "missing", engine=engine)
+
+
+@pytest.mark.parametrize("name", ["SignInLogs.ndjson", "AADServicePrincipalSignInLog.parquet", "AuditLog.1.ndjson.gz"])
+def test_a_near_miss_of_a_table_name_is_refused_with_the_right_spelling(
+    tmp_path: Path, engine: DuckEngine, name: str
+) -> None:
+    (tmp_path / f"{SP}.ndjson").write_text(line())
+    (tmp_path / name).write_text("")
+    with pytest.raises(InputError, match="did you mean '(SigninLogs|AADServicePrincipalSignInLogs|AuditLogs)'"):
+        open_exports(tmp_path, engine=engine)
+
+
+@pytest.mark.parametrize("missing", ["Id", "TimeGenerated", "ServicePrincipalId"])
+@pytest.mark.parametrize("form", ["ndjson", "parquet"])
+def test_a_table_without_a_key_column_is_refused(tmp_path: Path, engine: DuckEngine, missing: str, form: str) -> None:
+    row = {name: value for name, value in service_principal().items() if name != missing}
+    if form == "ndjson":
+        (tmp_path / f"{SP}.ndjson").write_text(json.dumps(row))
+    else:
+        pq.write_table(pa.Table.from_pylist([row]), tmp_path / f"{SP}.parquet")
+    with pytest.raises(InputError, match=f"lacks the key column {missing}|key column"):
+        open_exports(tmp_path, engine=engine)
+
+
+def test_malformed_lines_are_counted_shown_and_skipped(tmp_path: Path, engine: DuckEngine) -> None:
+    text = "\ufeff" + "\r\n".join([line("1"), "", "{broken", "[1]", line("2", TimeGenerated="x"), line(""), line("3")])
+    (tmp_path / f"{SP}.ndjson").write_bytes(text.encode() + b'\r\n{"Id": "\xff4"}')
+    with open_exports(tmp_path, engine=engine) as exports:
+        (table,) = exports.report.tables
+        assert (table.rows, table.malformed) == (2, 5)
+        assert sorted(bad.line for bad in table.skipped) == [3, 4, 5, 6, 8]
+        assert all(bad.file.endswith(f"{SP}.ndjson") and "expected" in bad.reason for bad in table.skipped)
+        assert [file.path.name for file in exports.report.flagged] == [f"{SP}.ndjson"]
+        assert exports.sources[0].fetch(DAY, LATER).counts.kept == 2
+
+
+def test_up_to_one_percent_malformed_is_tolerated(tmp_path: Path, engine: DuckEngine) -> None:
+    (tmp_path / f"{SP}.ndjson").write_text("\n".join([*(line(str(key)) for key in range(99)), "{"]))
+    with open_exports(tmp_path, engine=engine) as exports:
+        assert exports.report.tables[0].malformed == 1
+        assert not exports.report.flagged
+
+
+def test_truncated_files_give_what_they_hold(tmp_path: Path, engine: DuckEngine) -> None:
+    whole = gzip.compress("\n".join(line(str(key), key / 10) for key in range(500)).encode())
+    (tmp_path / f"{SP}.1.ndjson.gz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / f"{SP}.2.parquet").write_bytes(b"PAR1 and nothing more")
+    (tmp_path / f"{SP}.3.ndjson").write_text(line("last"))
+    with open_exports(tmp_path, engine=engine) as exports:
+        (table,) = exports.report.tables
+        assert 50 < table.rows < 500
+        assert {Path(bad.file).name for bad in table.skipped} == {f"{SP}.1.ndjson.gz", f"{SP}.2.parquet"}
+        assert [file.path.name for file in exports.report.flagged] == [f"{SP}.1.ndjson.gz", f"{SP}.2.parquet"]
+        assert exports.sources[0].fetch(DAY, LATER).counts.kept == table.rows
+
+
+def test_the_report_names_what_is_absent_extra_unused_and_skipped(tmp_path: Path, engine: DuckEngine) -> None:
+    (tmp_path / f"{SP}.ndjson").write_text(json.dumps(dict(service_principal(), Mine=1, _TimeReceived=None)))
+    (tmp_path / "AzureActivity.ndjson").write_text("{}")
+    (tmp_path / "notes.txt").write_text("")
+    with open_exports(tmp_path, engine=engine) as exports:
+        report = exports.report
+        (table,) = report.tables
+        assert "UserAgent" in table.absent
+        assert "Id" not in table.absent
+        assert (table.extra, table.arrival) == (("Mine",), False)
+        assert (report.unused, [path.name for path in report.other_files]) == (("AzureActivity",), ["notes.txt"])
+        (fact,) = facts(exports.sources[0].fetch(DAY, LATER).facts)
+        assert fact["seen_at"] == NOON + exports.sources[0].settle
+
+
+def test_leaving_removes_what_was_written(tmp_path: Path, engine: DuckEngine) -> None:
+    with export(tmp_path, {SP: [service_principal()]}, engine) as exports:
+        (path,) = exports.sources[0].tables[SP].paths
+        assert path.is_file()
+        assert not path.is_relative_to(tmp_path)
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Stockholm"])
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_parquet_times_of_any_unit_and_zone_are_utc(tmp_path: Path, engine: DuckEngine, zone: str, unit: str) -> None:
+    row = dict(service_principal(), TimeGenerated=NOON, CreatedDateTime=NOON, _TimeReceived=NOON + timedelta(minutes=3))
+    table = pa.Table.from_pylist([row, dict(row, Id="2")])
+    for name in ("TimeGenerated", "CreatedDateTime", "_TimeReceived"):
+        times = table[name].cast(pa.timestamp("us")).cast(pa.timestamp(unit))
+        aware = pa.timestamp(unit, tz="UTC")
+        place = table.column_names.index(name)
+        column = times if zone is None else times.cast(aware).cast(pa.timestamp(unit, tz=zone))
+        table = table.set_column(place, name, column)
+    place = table.column_names.index("AppId")
+    table = table.set_column(place, "AppId", table["AppId"].dictionary_encode())
+    pq.write_table(table, tmp_path / f"{SP}.parquet")
+    with open_exports(tmp_path, engine=engine) as exports:
+        (fact,) = facts(exports.sources[0].fetch(DAY, LATER).facts)
+    assert (fact["at"], fact["seen_at"], fact["events"]) == (NOON, NOON, 2)
+
+
+def test_changed_names_the_windows_of_new_rows_and_their_neighbours(tmp_path: Path, engine: DuckEngine) -> None:
+    rows = [service_principal("1"), service_principal("2", 600, _TimeReceived=at(700))]
+    with export(tmp_path, {SP: rows}, engine) as exports:
+        (source,) = exports.sources
+        hours = [window.start.hour for window in source.changed(None, LATER)]
+        assert hours == [11, 12, 13, 21, 22, 23]
+        assert [window.start.hour for window in source.changed(NOON, NOON + timedelta(minutes=10))] == [11, 12, 13]
+        assert not source.changed(NOON + timedelta(minutes=10), NOON + timedelta(minutes=700))
+        assert len(source.changed(NOON + timedelta(minutes=700), LATER)) == 3
+
+
+def test_rows_for_a_person_are_the_raw_ones_of_whichever_table_fits(tmp_path: Path, engine: DuckEngine) -> None:
+    tables = {"AZKVAuditLogs": [vault(), vault(9)], "AzureDiagnostics": [diagnostics(2)]}
+    with export(tmp_path, tables, engine) as exports:
+        (source,) = exports.sources
+        assert len(source.rows(DAY, "HttpStatusCode == 200", 1)) == 1
+        assert list(source.rows(DAY, 'OperationName == "SecretGet"', 9)["CorrelationId"]) == ["c"] * 3
+        with pytest.raises(InputError, match="unknown column 'HttpStatusCod', did you mean 'HttpStatusCode'"):
+            source.rows(DAY, "HttpStatusCod == 200", 1)
+
+
+def test_a_window_in_pieces_is_the_window(tmp_path: Path, engine: DuckEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [service_principal(str(key), key * 4, CreatedDateTime=at(key * 4 - 3)) for key in range(150)]
+    whole = fetched(tmp_path / "whole", {SP: rows}, engine)
+    folder = tmp_path / "pieces"
+    folder.mkdir()
+    for part in range(5):
+        table = pa.Table.from_pylist([dict(row) for row in rows[part * 30 : part * 30 + 30]])
+        times = table["TimeGenerated"].to_pylist()
+        stamps = pa.array([NOON + timedelta(minutes=4 * (part * 30 + place)) for place in range(len(times))])
+        place = table.column_names.index("TimeGenerated")
+        pq.write_table(table.set_column(place, "TimeGenerated", stamps), folder / f"{SP}.{part}.parquet")
+    monkeypatch.setattr("monitor.sources.pieces.ROWS", 40)
+    monkeypatch.setattr("monitor.sources.pieces.WASTE", 9.0)
+    with open_exports(folder, engine=engine) as exports:
+        (source,) = exports.sources
+        assert len(pieces(DAY, timedelta(0), source.tables[SP].groups)) > 1
+        assert facts(source.fetch(DAY, LATER).facts) == facts(whole.facts)
+
+
+def test_a_file_in_no_order_is_not_read_again_for_every_piece() -> None:
+    groups = [Group(DAY.start, DAY.end, 1_000_000) for _ in range(10)]
+    assert pieces(DAY, timedelta(hours=1), groups) == [DAY]
+
+
+def test_every_real_row_is_read_and_folded_or_counted(azure_samples: Path, engine: DuckEngine) -> None:
+    """Prints what became of them; nothing real may be malformed or lost."""
+    with open_exports(azure_samples, engine=engine) as exports:
+        rows = {table.table: table.rows for table in exports.report.tables}
+        for name, count in rows.items():
+            text = (azure_samples / f"{name}.ndjson").read_text(encoding="utf-8")
+            assert count == sum(1 for row in text.split("\n") if row.strip())
+        assert not any(table.malformed for table in exports.report.tables)
+        for source in exports.sources:
+            windows = source.changed(None, LATER)
+            done = source.fetch(Window(windows[0].start, windows[-1].end), LATER)
+            counts = done.counts
+            print(f"{source.name}: {counts}, {done.facts.num_rows} facts, {len(done.names)} names")
+            assert counts.read == sum(rows.get(table, 0) for table in source.tables)
+            assert counts.read == counts.kept + counts.doubled + counts.late + counts.strayed
+            assert sum(fact["events"] for fact in done.facts.to_pylist()) == counts.kept
+        assert {source.name for source in exports.sources} >= {"vault", "directory", "interactive"}
