@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from tests.cli.conftest import RULE, Command
@@ -24,7 +23,7 @@ def test_a_list_has_a_line_for_every_rule(mintwatch: Command, rules: Path) -> No
     said = mintwatch("rules", "list", "--rules", rules)
     assert said.code == 0
     assert [line.split()[0] for line in said.out.splitlines()] == ["id", "failures", "more"]
-    listed = json.loads(mintwatch("rules", "list", "--rules", rules, "--json").out)
+    listed = mintwatch("rules", "list", "--rules", rules, "--json").json
     assert [(one["id"], one["detector"], one["by"]) for one in listed] == [
         ("failures", "limit", ["identity"]),
         ("more", "limit", ["identity"]),
@@ -70,7 +69,7 @@ def test_a_rule_that_is_silent_where_it_must_speak_fails(mintwatch: Command, rul
     said = mintwatch("rules", "test", "--rules", rules)
     assert said.code == 1
     assert "failures.fires.ndjson" in said.out
-    (proof,) = json.loads(mintwatch("rules", "test", "--rules", rules, "--json").out)
+    (proof,) = mintwatch("rules", "test", "--rules", rules, "--json").json
     assert (proof["rule"], proof["held"]) == ("failures", False)
 
 
