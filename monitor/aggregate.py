@@ -152,18 +152,18 @@ def home(engine: Engine, picked: pa.Table, rule: Rule) -> pd.DataFrame:
 
 
 def days(engine: Engine, tables: Tables, rule: Rule, window: Window, as_of: datetime) -> pd.DataFrame:
-    """The judged days of a counting rule: the UTC days on which a group did anything at all in the rule's stream.
+    """The UTC days on which a subject did anything at all in the rule's stream: from the first on, it is judged.
 
-    Columns: the rule's `by`, `day`, `seen_at` (of the first fact of that day).
+    Columns: the rule's `about`, `day`, `seen_at` (of the first fact of that day).
     """
-    by = ", ".join(rule.by)
-    filled = " and ".join(f"isnotempty({column})" for column in rule.by)
+    about = ", ".join(rule.about)
+    filled = " and ".join(f"isnotempty({column})" for column in rule.about)
     query = (
         f'{FACTS_SEEN} and stream == "{rule.stream}" and {filled}\n'
-        f"| summarize seen_at = min(seen_at) by {by}, day = bin(at, 1d)"
+        f"| summarize seen_at = min(seen_at) by {about}, day = bin(at, 1d)"
     )
     frame = engine.run(query, tables, {"since": window.start, "until": window.end, "as_of": as_of}).to_pandas()
-    return frame[[*rule.by, "day", "seen_at"]]
+    return frame[[*rule.about, "day", "seen_at"]]
 
 
 def bins(engine: Engine, tables: Tables) -> pd.DataFrame:

@@ -18,6 +18,8 @@ from monitor.model import Window
 
 HOUR = timedelta(hours=1)
 DENSE = 0.95
+LULL = 2 * HOUR
+"""A source that speaks every hour may be silent for almost this long and be well."""
 Times = npt.NDArray[np.datetime64]
 NEVER = np.datetime64("NaT", "us")
 
@@ -90,7 +92,7 @@ class Hearing:
         return t - self.reach(t, watermark) > 3 * self.settle
 
     def covered(self, as_of: datetime) -> tuple[Window, ...]:
-        """From the first row on, less (for a dense source) empty stretches of more than three settles; as seen before
+        """From the first row on, less (for a dense source) empty stretches of more than three settles and two hours; as seen before
         `as_of`.
         """
         at = self.at[self.seen_at < stamp(as_of)]
@@ -98,7 +100,7 @@ class Hearing:
             return ()
         if not self.dense(as_of):
             return (Window(aware(at[0]), max(as_of, aware(at[-1]) + BIN)),)
-        steps = np.diff(at) > np.timedelta64(3 * self.settle + BIN)
+        steps = np.diff(at) > np.timedelta64(max(3 * self.settle, LULL) + BIN)
         starts = at[np.r_[True, steps]]
         ends = at[np.r_[steps, True]]
         return tuple(Window(aware(a), aware(b) + BIN) for a, b in zip(starts, ends, strict=True))

@@ -110,12 +110,13 @@ class LogSource(Protocol):
 class Past:
     """All a detector may know: frames of rows seen before `as_of`, and what was looked at.
 
-    `activity` is ACTIVITY, `spans` SPANS of the rule's predicate, `after` SPANS of its `after:` predicate, `days` the
-    judged days (by columns, `day`, `seen_at`); frames a detector does not need are empty. `hearing` tells of each
+    `by` are the columns of a group, `about` those of its subject. `activity` is ACTIVITY, `spans` SPANS of the rule's predicate, `after` SPANS of its `after:` predicate, `days` the
+    judged days (`about` columns, `day`, `seen_at`); frames a detector does not need are empty. `hearing` tells of each
     source what it covered, `home` (by columns, `source`, busiest first) which source feeds a group.
     """
 
     by: tuple[str, ...]
+    about: tuple[str, ...]
     bucket: timedelta
     settle: timedelta
     as_of: datetime

@@ -17,9 +17,11 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Days on which a group said at least this, of the days it was judged; and the same over all groups.
+    """Days on which a group said at least this, of the days it was judged; and how many groups ever did, of all their
+    judged days.
 
-    Beyond the loudest of all days, `said_all` runs from 0 towards -1 as the share of that day in the candidate less 1:
+    Over all groups it is groups that count, not days: what a group without a past of it is measured by is how often one
+    like it did so for the first time, and a few that do it daily say nothing of that. Beyond the loudest of all days, `said_all` runs from 0 towards -1 as the share of that day in the candidate less 1:
     the tail is carried on as a Pareto tail of index 1, so that ten times the record is ten times as rare.
     """
 
@@ -76,18 +78,26 @@ def daily(
         Which candidates to count for, in their order.
     """
     counts = np.zeros((4, candidates.group.size))
+    size = 1 + int(max(candidates.group.max(initial=0), judged.group.max(initial=0)))
     for day in np.unique(candidates.day[wanted]):
         today = wanted & (candidates.day == day)
-        groups, values = _loudest(candidates, candidates.before(day, lookback))
+        past = candidates.before(day, lookback)
         said = count(
             candidates.group[today],
             _values(candidates)[today],
-            groups,
-            values,
-            judged.group[judged.before(day, lookback)],
+            *_loudest(candidates, past),
+            _known_days(judged, size, day, lookback),
         )
         counts[:, today] = said.columns()
     return Said(*counts[:, wanted])
+
+
+def _known_days(judged: Days, size: int, day: np.datetime64, lookback: timedelta) -> Floats:
+    """How many days before `day` each group was known, and so judged: a silent day of a known group is judged too."""
+    known = (judged.day < day) & (judged.known_at < day)
+    first = np.full(size, day)
+    np.minimum.at(first, judged.group[known], judged.day[known])
+    return (day - np.maximum(first, day - np.timedelta64(lookback))) / np.timedelta64(1, "D")
 
 
 def _loudest(history: Days, kept: npt.NDArray[np.bool_]) -> tuple[Ints, Floats]:
@@ -103,8 +113,8 @@ def _values(days: Days) -> Floats:
     return days.value if days.value is not None else np.ones(days.group.size)
 
 
-def count(groups: Ints, observed: Floats, past_groups: Ints, past_observed: Floats, judged_groups: Ints) -> Said:
-    """Count, for each candidate, the earlier days at least as loud.
+def count(groups: Ints, observed: Floats, past_groups: Ints, past_observed: Floats, known_days: Floats) -> Said:
+    """Count, for each candidate, what was as loud before.
 
     Parameters
     ----------
@@ -112,24 +122,22 @@ def count(groups: Ints, observed: Floats, past_groups: Ints, past_observed: Floa
         One candidate each: its group's number and what it observed.
     past_groups, past_observed
         One earlier day of a group each, with the most it observed that day.
-    judged_groups
-        One judged day of a group each.
+    known_days
+        By group number: on how many earlier days it was judged.
 
     Examples
     --------
     >>> i = np.array
-    >>> count(i([0]), i([5.0]), i([0, 0, 1]), i([5.0, 2.0, 9.0]), i([0, 0, 0, 1, 1]))
+    >>> count(i([0]), i([5.0]), i([0, 0, 1]), i([5.0, 2.0, 9.0]), i([3.0, 2.0]))
     Said(said=array([1.]), judged=array([3.]), said_all=array([2.]), judged_all=array([5.]))
     """
-    loud = np.sort(past_observed)
-    said_all = (loud.size - np.searchsorted(loud, observed, side="left")).astype(np.float64)
-    if loud.size:
-        unheard = said_all == 0
-        said_all[unheard] = loud[-1] / observed[unheard] - 1.0
-    size = 1 + max((int(part.max()) for part in (groups, past_groups, judged_groups) if part.size), default=0)
-    judged = np.bincount(judged_groups, minlength=size)[groups]
     order = np.lexsort((past_observed, past_groups))
     past_groups, past_observed = past_groups[order], past_observed[order]
+    record = np.sort(past_observed[np.r_[past_groups[1:] != past_groups[:-1], True]] if order.size else past_observed)
+    said_all = (record.size - np.searchsorted(record, observed, side="left")).astype(np.float64)
+    if record.size:
+        unheard = said_all == 0
+        said_all[unheard] = record[-1] / observed[unheard] - 1.0
     ends = np.searchsorted(past_groups, groups, side="right")
     starts = np.searchsorted(past_groups, groups, side="left")
     said = np.array(
@@ -139,7 +147,7 @@ def count(groups: Ints, observed: Floats, past_groups: Ints, past_observed: Floa
         ],
         dtype=np.float64,
     )
-    return Said(said, judged.astype(np.float64), said_all, np.full(groups.size, float(judged_groups.size)))
+    return Said(said, known_days[groups], said_all, np.full(groups.size, known_days.sum()))
 
 
 def numbers(by: tuple[str, ...], *frames: pd.DataFrame) -> list[Ints]:

@@ -70,9 +70,10 @@ class FirstSeen(BaseModel):
         news = news.assign(observed=self._observed(news))
         inside = ((news["first_at"] >= window.start) & (news["first_at"] < window.end)).to_numpy()
         judged = known.drop_duplicates(["group", "day"])
+        subjects, judged_subjects = counting.numbers(past.about, news, judged)
         said = counting.daily(
-            counting.Days.of(news, news["observed"].to_numpy(dtype=np.float64)),
-            counting.Days.of(judged, None),
+            counting.Days.of(news.assign(group=subjects), news["observed"].to_numpy(dtype=np.float64)),
+            counting.Days.of(judged.assign(group=judged_subjects), None),
             inside,
             HISTORY,
         )
@@ -116,7 +117,10 @@ class FirstSeen(BaseModel):
     def _because(self, key: str, quiet: float, mine: float, days: float, every: float, judged: float) -> str:
         what = f"{key.replace(chr(31), ' ')}: " if key else ""
         since = "never seen before" if np.isnan(quiet) else f"silent for {quiet:.0f} d before"
-        return f"{what}{since}; as much on {mine:.0f} of its {days:.0f} days and {max(every, 0):,.0f} of {judged:,.0f} over all"
+        return (
+            f"{what}{since}; as much on {mine:.0f} of its {days:.0f} days, "
+            f"and by {max(every, 0):,.0f} groups in {judged:,.0f} group-days"
+        )
 
 
 def _silences(frame: pd.DataFrame, keys: list[str]) -> pd.Series:

@@ -20,7 +20,7 @@ from monitor.rules import Duration
 class Limit(BaseModel):
     """Says "at least `limit` in one bucket", and how rare that is for this group and for all groups.
 
-    The chance that a group says at least this on a day is `(k + m r) / (d + m)`: k of its d judged days said so, r is
+    The chance that a subject says at least this on a day is `(k + m r) / (d + m)`: k of its d judged days said so, r is
     the rate over all groups, m = 30 (see `monitor.calibrate`). A group judged for the first time is thus measured by
     all the others, and one that does it daily is quiet.
 
@@ -58,19 +58,19 @@ class Limit(BaseModel):
             rows = _preceded(rows, past)
         if rows.empty:
             return empty(SCORES, past.by)
-        groups, judged_groups = counting.numbers(past.by, rows, past.days)
+        subjects, judged = counting.numbers(past.about, rows, past.days)
         bucket, seen_at, value = naive(rows["bucket"]), naive(rows["seen_at"]), rows["value"].to_numpy(dtype=np.float64)
         settled = bucket + np.timedelta64(past.bucket + past.settle)
         said = counting.daily(
-            counting.Days(groups, days_of(bucket), np.maximum(seen_at, settled), value),
-            counting.Days(judged_groups, days_of(naive(past.days["day"])), naive(past.days["seen_at"]), None),
+            counting.Days(subjects, days_of(bucket), np.maximum(seen_at, settled), value),
+            counting.Days(judged, days_of(naive(past.days["day"])), naive(past.days["seen_at"]), None),
             (bucket >= stamp(window.start)) & (bucket < stamp(window.end)),
             self.lookback,
         )
         scores = rows[(bucket >= stamp(window.start)) & (bucket < stamp(window.end))]
         because = [
             f"{count:,.0f} in {_length(past.bucket)}, limit {self.limit:,}; "
-            f"as much on {mine:.0f} of its {days:.0f} days and {max(every, 0):,.0f} of {all_days:,.0f} over all"
+            f"as much on {mine:.0f} of its {days:.0f} days, and by {max(every, 0):,.0f} groups in {all_days:,.0f} group-days"
             for count, mine, days, every, all_days in zip(scores["value"], *said.columns(), strict=True)
         ]
         return conform(

@@ -183,6 +183,12 @@ class Rule(BaseModel):
         return "tenant", ""
 
     @property
+    def about(self) -> tuple[str, ...]:
+        """The columns that name the subject: what the chance of a day is counted by, however finely `by` cuts it."""
+        _, column = self.subject
+        return (column,) if column else self.by
+
+    @property
     def hash(self) -> str:
         """8 hex digits that change whenever what the rule counts does."""
         return sha256(f"{self.predicate}\n{self.by}\n{self.new}".encode()).hexdigest()[:8]

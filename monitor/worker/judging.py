@@ -76,13 +76,14 @@ def remember(
         after = aggregate.spans(engine, aggregate.pick(engine, tables, rule, memory, as_of, rule.after), rule)
     return Past(
         by=rule.by,
+        about=rule.about,
         bucket=rule.bucket,
         settle=max((one.settle for one in hearing.values()), default=timedelta(0)),
         as_of=as_of,
         activity=aggregate.activity(engine, picked, rule) if "activity" in needs else empty(ACTIVITY, rule.by),
         spans=aggregate.spans(engine, picked, rule) if "spans" in needs else empty(SPANS, rule.by),
         after=after,
-        days=aggregate.days(engine, tables, rule, reach, as_of) if "days" in needs else empty({}, rule.by),
+        days=aggregate.days(engine, tables, rule, reach, as_of) if "days" in needs else empty({}, rule.about),
         home=aggregate.home(engine, picked, rule),
         hearing=hearing,
     )
