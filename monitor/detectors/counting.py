@@ -93,11 +93,13 @@ def daily(
 
 
 def _known_days(judged: Days, size: int, day: np.datetime64, lookback: timedelta) -> Floats:
-    """How many days before `day` each group was known, and so judged: a silent day of a known group is judged too."""
-    known = (judged.day < day) & (judged.known_at < day)
+    """On how many days of the lookback each group was known, and so judged: a silent day of a known group is judged
+    too. What lies further back is left out, so that nothing depends on how far facts were read.
+    """
+    known = judged.before(day, lookback)
     first = np.full(size, day)
     np.minimum.at(first, judged.group[known], judged.day[known])
-    return (day - np.maximum(first, day - np.timedelta64(lookback))) / np.timedelta64(1, "D")
+    return (day - first) / np.timedelta64(1, "D")
 
 
 def _loudest(history: Days, kept: npt.NDArray[np.bool_]) -> tuple[Ints, Floats]:

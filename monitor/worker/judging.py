@@ -102,7 +102,9 @@ def _with_members(
 
 
 def _members(finding: Finding, behind: Mapping[tuple[str, ...], pd.DataFrame]) -> tuple[str, ...]:
-    rows = behind[tuple(value for _, value in finding.group)]
+    rows = behind.get(tuple(value for _, value in finding.group))
+    if rows is None:  # guesses at names that do not exist come from nobody
+        return ()
     rows = rows[(rows["at"] >= finding.bucket) & (rows["at"] < finding.bucket_end) & (rows["seen_at"] < finding.time)]
     busiest = rows.groupby("identity")["events"].sum().reset_index()
     return tuple(busiest.sort_values(["events", "identity"], ascending=[False, True])["identity"][:MEMBERS])
