@@ -45,14 +45,11 @@ def backtest(
     if since and until and since >= until:
         raise InputError(f"--since {since} must be before --until {until}")
     judged = load_rules(rules)
-    with (
-        engine() as running,
-        open_exports(input, engine=running) as exports,
-        Store(empty_state(state)) as store,
-        progress() as tell,
-    ):
-        report = replay(App(exports.sources, judged, store, running, progress=tell), since, until)
-        count = _written(output, store)
+    with progress() as tell, engine() as running:
+        tell("opening", 0.0)
+        with open_exports(input, engine=running) as exports, Store(empty_state(state)) as store:
+            report = replay(App(exports.sources, judged, store, running, progress=tell), since, until)
+            count = _written(output, store)
     wrong = failures(report, exports)
     if json:
         write(report, exports, count, wrong)

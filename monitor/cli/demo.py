@@ -122,6 +122,7 @@ def _play(aside: Path, days: int, identities: int, seed: int, tell: Progress) ->
         made = simulate(logs, days=days, identities=identities, seed=seed, progress=tell)
         since = made.end - timedelta(days=min(7, days * 3 // 5))
         labels = shutil.copyfile(logs.with_name("logs.labels.ndjson"), aside / "labels.ndjson")
+        tell("opening", 0.0)
         kept, files = Kept(), FilesNotifier(aside / "messages")
         with open_exports(logs, engine=running) as exports, Store(aside / "state") as store:
             app = App(exports.sources, load_rules(None), store, running, (kept, files), progress=tell)

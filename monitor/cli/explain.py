@@ -265,7 +265,7 @@ def _show_facts(facts: pd.DataFrame) -> None:
 def _show_decisions(story: Story) -> None:
     say()
     say("Decisions", "bold")
-    shown = table("at (UTC)", "for", "reason", "because")
+    shown = table("at (UTC)", "for", "reason", "because", prose=("because",))
     for one in story.decisions:
         shown.add_row(
             cell(f"{one.at:%m-%d %H:%M}"), cell(one.notifier), cell(one.reason.value), cell(MEANS[one.reason])

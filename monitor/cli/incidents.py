@@ -70,18 +70,18 @@ def as_json(one: Told) -> Json:
 
 def show_incidents(told: tuple[Told, ...]) -> None:
     """A table of the worst of them."""
-    shown = table("level", "who", "what", "since (UTC)", "score", "rules", "state", "incident", numbers=("score",))
+    columns = ("level", "who", "what", "since (UTC)", "score", "rules", "state", "incident")
+    shown = table(*columns, numbers=("score", "rules"), prose=("what",))
     for one in told[:ROWS]:
         incident = one.incident
         what = one.message.headline.removeprefix(one.subject).lstrip(": ")
-        rules = f"{len(incident.rules)} rules" if len(incident.rules) > 2 else ", ".join(incident.rules)
         shown.add_row(
             cell(incident.level.value, STYLES[incident.level]),
             cell(one.subject),
             cell(what),
             cell(f"{incident.first_at:%m-%d %H:%M}"),
             cell(f"{incident.score:.2f}"),
-            cell(rules),
+            cell(len(incident.rules)),
             cell(incident.state.value),
             cell(incident.id),
         )

@@ -22,7 +22,7 @@ def listing(rules: RulesOption = None, json: JsonOption = False) -> None:
     if json:
         dump([_as_json(one) for one in loaded])
         return
-    shown = table("id", "title", "level", "status", "detector", "by", "measure")
+    shown = table("id", "title", "level", "status", "detector", "by", "measure", prose=("title", "measure"))
     for one in loaded:
         counted = f"new {', '.join(one.new)}" if one.new else str(one.measure)
         row = (one.id, one.title, one.level.value, one.status, one.detector, ", ".join(one.by), counted)

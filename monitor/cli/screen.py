@@ -22,6 +22,8 @@ Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | Non
 
 PATIENCE = 2.0
 """Seconds of work before a progress bar appears."""
+ALMOST = 0.999
+"""The most a bar shows: one piece of work that is done is followed by another, and a full bar stops its clock."""
 PIPE_WIDTH = 240
 """Columns of a table where no terminal says how wide it is."""
 
@@ -57,11 +59,12 @@ def dump(value: Json) -> None:
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
-def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
-    """An empty table with these headings; those in `numbers` are aligned to the right."""
+def table(*columns: str, numbers: tuple[str, ...] = (), prose: tuple[str, ...] = ()) -> Table:
+    """An empty table with these headings; `numbers` are aligned to the right, and of any `prose` alone lines break."""
     made = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for name in columns:
-        made.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+        kept = bool(prose) and name not in prose
+        made.add_column(name, justify="right" if name in numbers else "left", overflow="fold", no_wrap=kept)
     return made
 
 
@@ -83,7 +86,7 @@ def progress() -> Iterator[app.Progress]:
     timer.daemon = True
     timer.start()
     try:
-        yield lambda what, done: bar.update(task, description=clean(what), completed=done)
+        yield lambda what, done: bar.update(task, description=clean(what), completed=min(done, ALMOST))
     finally:
         timer.cancel()
         timer.join()

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from monitor.aggregate import FACTS_SEEN
-from monitor.clock import DAY
+from monitor.clock import DAY, midnight
 from monitor.coverage import Hearing, aware, naive, stamp
 from monitor.model import Band, Finding, Name, Window
 from monitor.notify import headline, length, unit
@@ -22,8 +22,8 @@ from monitor.worker.judging import HISTORY, remember
 
 Floats = npt.NDArray[np.float64]
 
-LONG, SHORT = 7 * DAY, 3 * DAY
-"""How much a chart shows: a week, or three days where buckets are narrower than an hour."""
+LONG, SHORT, WEEKS = 7 * DAY, 3 * DAY, 35 * DAY
+"""How much a chart shows: a week, three days where buckets are narrower than an hour, five weeks of a silence."""
 
 
 @runtime_checkable
@@ -56,22 +56,19 @@ def band(
     others
         More findings; those of the same group and rule are marked, too.
     """
-    reach = LONG if rule.bucket >= timedelta(hours=1) else SHORT
-    starts = stamp(finding.bucket) - np.arange(reach // rule.bucket - 1, -1, -1) * np.timedelta64(rule.bucket)
+    starts, width = _grid(finding, rule)
     window = Window(aware(starts[0]), finding.bucket_end)
     mine = _mine(finding, rule, engine, tables, window.end)
-    covered = [
-        hearing[name].mask(starts, rule.bucket, finding.judged_at) for name in finding.sources if name in hearing
-    ]
+    covered = [hearing[name].mask(starts, width, finding.judged_at) for name in finding.sources if name in hearing]
     shown = np.logical_or.reduce(covered) if covered else np.ones(starts.size, dtype=bool)
     shown[-1] = True
-    observed = _observed(mine, rule, starts)[shown]
+    observed = _observed(mine, rule, starts, width)[shown]
     expected, low, high = (one[shown] for one in _expected(finding, rule, engine, mine, hearing, starts))
     marked = {one.bucket for one in others if one.fingerprint == finding.fingerprint} | {finding.bucket}
-    places = {round((at - window.start) / rule.bucket) for at in marked}
+    places = {(at - window.start) // width for at in marked}
     return Band(
         title=headline(finding, rule, names),
-        unit=f"{unit(rule)} in {length(rule.bucket)}",
+        unit=f"{unit(rule)} in {length(width)}",
         at=tuple(map(aware, starts[shown])),
         observed=tuple(observed.tolist()),
         expected=tuple(expected.tolist()),
@@ -79,6 +76,16 @@ def band(
         high=tuple(high.tolist()),
         marked=tuple(aware(starts[place]) for place in sorted(places) if 0 <= place < starts.size),
     )
+
+
+def _grid(finding: Finding, rule: Rule) -> tuple[npt.NDArray[np.datetime64], timedelta]:
+    """The buckets shown, the finding's last, and their width; of a long silence that ends, weeks of whole days."""
+    width, reach = rule.bucket, LONG if rule.bucket >= timedelta(hours=1) else SHORT
+    woke = not rule.new and not finding.high > 0
+    if woke:
+        width, reach = DAY, WEEKS
+    last = midnight(finding.bucket) if woke else finding.bucket
+    return stamp(last) - np.arange(reach // width - 1, -1, -1) * np.timedelta64(width), width
 
 
 def _mine(finding: Finding, rule: Rule, engine: Engine, tables: Tables, end: datetime) -> pa.Table:
@@ -93,10 +100,10 @@ def _mine(finding: Finding, rule: Rule, engine: Engine, tables: Tables, end: dat
     return engine.run(query, {**tables, "wanted": wanted}, values)
 
 
-def _observed(mine: pa.Table, rule: Rule, starts: npt.NDArray[np.datetime64]) -> Floats:
+def _observed(mine: pa.Table, rule: Rule, starts: npt.NDArray[np.datetime64], width: timedelta) -> Floats:
     """What the rule counts in each bucket, whatever grid the buckets start on."""
     frame = mine.select(["at", "events", *([rule.measure.column] if rule.measure.column else [])]).to_pandas()
-    place = (naive(frame["at"]) - starts[0]) // np.timedelta64(rule.bucket)
+    place = (naive(frame["at"]) - starts[0]) // np.timedelta64(width)
     frame = frame.assign(place=place)[(place >= 0) & (place < starts.size)]
     counts = np.zeros(starts.size)
     groups = frame.groupby("place")
