@@ -173,7 +173,7 @@ class DuckEngine:
                 cursor.sql(sql.text).fetchall()
             except duckdb.Error as error:
                 return (_diagnosed(kql, error, columns),)
-            except _Mistaken as error:
+            except _MistakeError as error:
                 return error.problems
         return ()
 
@@ -190,7 +190,7 @@ class DuckEngine:
         return cursor
 
 
-class _Mistaken(QueryError):
+class _MistakeError(QueryError):
     """A QueryError that still knows its problems one by one."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -215,7 +215,7 @@ def _views(
                 made.append(f"__{name}")
             select, shown[name] = _presented(present, schemas.get(name))
             try:
-                cursor.execute(f"CREATE OR REPLACE TEMP VIEW {_quoted(name)} AS SELECT {select} FROM {origin}")
+                cursor.execute(f"CREATE OR REPLACE TEMP VIEW {_quoted(name)} AS SELECT {select} FROM {origin}")  # noqa: S608
             except duckdb.Error as error:
                 raise QueryError(f"table {name} cannot be read: {error}") from error
         yield shown
@@ -262,7 +262,7 @@ def _bounds(piece: Slice, present: Mapping[str, str]) -> str:
 
 
 def _described(cursor: duckdb.DuckDBPyConnection, origin: str) -> dict[str, str]:
-    return {row[0]: row[1] for row in cursor.execute(f"DESCRIBE SELECT * FROM {origin}").fetchall()}
+    return {row[0]: row[1] for row in cursor.execute(f"DESCRIBE SELECT * FROM {origin}").fetchall()}  # noqa: S608
 
 
 def _presented(present: Mapping[str, str], declared: Columns | None) -> tuple[str, dict[str, str]]:
@@ -277,8 +277,10 @@ def _presented(present: Mapping[str, str], declared: Columns | None) -> tuple[st
 
 
 def unfolded(columns: Columns) -> dict[str, str]:
-    """`columns` without those that another one equals but for case: Kusto tells clientIP_s and clientIp_s apart, DuckDB
-    cannot."""
+    """`columns` without those that an earlier one equals but for case, which DuckDB cannot tell apart.
+
+    AzureDiagnostics has both clientIP_s and clientIp_s; the first stands for both.
+    """
     kept: dict[str, str] = {}
     for name in columns:
         kept.setdefault(name.lower(), name)
@@ -379,7 +381,7 @@ def _lean(sql: _Sql, cursor: duckdb.DuckDBPyConnection, given: Mapping[str, Valu
     bound = {slot: _bindable(given[name]) for name, slot in sql.slots if f"${slot}" in inner}
     name = f"_l{found['number']}_{found['name']}"
     try:
-        rows = cursor.execute(f"DESCRIBE {inner} SELECT * FROM {_quoted(name)}", bound or None).fetchall()
+        rows = cursor.execute(f"DESCRIBE {inner} SELECT * FROM {_quoted(name)}", bound or None).fetchall()  # noqa: S608
     except duckdb.Error:  # whatever is wrong with it, running it says it better
         return sql
     texts = {row[0] for row in rows if row[1] == "VARCHAR" and _assigned(sql.text, row[0]) == 1}
@@ -403,7 +405,7 @@ def _translated(
     kql: str, kinds: tuple[tuple[str, str], ...], columns: Mapping[str, Columns]
 ) -> duckdb_kql.TranslationResult:
     if kql.lstrip().startswith("."):
-        raise _Mistaken([Problem(1, 1, "expected a query, got a control command")])
+        raise _MistakeError([Problem(1, 1, "expected a query, got a control command")])
     declared = ", ".join(f"{name}:{kind}" for name, kind in kinds)
     front = f"declare query_parameters({declared});\n" if declared else ""
     try:
@@ -412,19 +414,19 @@ def _translated(
         )
     except duckdb_kql.KqlSyntaxError as error:
         found = [(at.span, _EXPECTING.sub("", at.message)) for at in error.diagnostics]
-        raise _Mistaken([_problem(kql, span, message, front) for span, message in found]) from error
+        raise _MistakeError([_problem(kql, span, message, front) for span, message in found]) from error
     except duckdb_kql.KqlUnsupportedError as error:
         message = f"{error.construct} is not supported here" + (f" ({error.hint})" if error.hint else "")
         at = (
             _problem(kql, error.span, message, front) if error.span else Problem(*_place(kql, error.construct), message)
         )
-        raise _Mistaken([at]) from error
+        raise _MistakeError([at]) from error
     except duckdb_kql.KqlSchemaError as error:
         if (error.hint or "").startswith("unknown table"):
-            raise _Mistaken([_unknown(kql, error.name, list(columns), "table")]) from error
-        raise _Mistaken([Problem(*_place(kql, error.name), error.hint or str(error))]) from error
+            raise _MistakeError([_unknown(kql, error.name, list(columns), "table")]) from error
+        raise _MistakeError([Problem(*_place(kql, error.name), error.hint or str(error))]) from error
     if missing := set(sql.unbound) - {name for name, _ in kinds}:
-        raise _Mistaken([Problem(1, 1, f"parameters without a value: {', '.join(sorted(missing))}")])
+        raise _MistakeError([Problem(1, 1, f"parameters without a value: {', '.join(sorted(missing))}")])
     return sql
 
 
@@ -497,28 +499,30 @@ def _texts(columns: Mapping[str, Columns]) -> set[str]:
 def _check_tables(kql: str, sql: str, columns: Mapping[str, Columns]) -> None:
     """A name that is no table would be looked for in the file system; a reader function would open files."""
     if reader := _READERS.search(_LITERALS.sub("''", sql)):
-        raise _Mistaken([Problem(*_place(kql, "externaldata"), f"a query reads tables only, not by {reader[0]}...)")])
-    named = {name.replace('""', '"') for name in _FROM.findall(sql)} - {name for name in _BOUND.findall(sql)}
+        raise _MistakeError(
+            [Problem(*_place(kql, "externaldata"), f"a query reads tables only, not by {reader[0]}...)")]
+        )
+    named = {name.replace('""', '"') for name in _FROM.findall(sql)} - set(_BOUND.findall(sql))
     problems = [_unknown(kql, name, list(columns), "table") for name in sorted(named - set(columns))]
     if problems:
-        raise _Mistaken(problems)
+        raise _MistakeError(problems)
 
 
 # --- answers and mistakes --------------------------------------------------------------------------------------------
 
 
 def _as_promised(table: pa.Table) -> pa.Table:
-    columns = []
-    for field, column in zip(table.schema, table.columns, strict=True):
-        if isinstance(column.type, pa.BaseExtensionType):
-            column = column.cast(pa.string())
-        elif pa.types.is_timestamp(column.type):
-            column = column.cast(TIME)
-        elif pa.types.is_decimal(column.type):  # what DuckDB makes of the sum of longs
-            column = column.cast(pa.int64() if column.type.scale == 0 else pa.float64())
-        columns.append(column)
-        del field
-    return pa.table(columns, names=table.column_names)
+    return pa.table([_plain(column) for column in table.columns], names=table.column_names)
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if isinstance(column.type, pa.BaseExtensionType):
+        return column.cast(pa.string())
+    if pa.types.is_timestamp(column.type):
+        return column.cast(TIME)
+    if pa.types.is_decimal(column.type):  # what DuckDB makes of the sum of longs
+        return column.cast(pa.int64() if column.type.scale == 0 else pa.float64())
+    return column
 
 
 def _diagnosed(kql: str, error: duckdb.Error, columns: Mapping[str, Columns]) -> Problem:

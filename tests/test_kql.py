@@ -101,7 +101,7 @@ def test_mistakes_are_named_with_their_place(engine: DuckEngine, query: str, mes
     with pytest.raises(QueryError) as caught:
         engine.run(query, {"F": FACT})
     assert message in str(caught.value)
-    problems = engine.validate(query, {"F": {name: "string" for name in FACTS.names} | {"at": "datetime"}})
+    problems = engine.validate(query, {"F": dict.fromkeys(FACTS.names, "string") | {"at": "datetime"}})
     assert problems
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Self
 
 import pandas as pd
 import pyarrow as pa
@@ -57,7 +57,7 @@ class ExportSource:
         self._fold = fold.filled(fold.text(query.name), ARRIVAL, lambda column: column)
 
     def changed(self, since: datetime | None, now: datetime) -> Sequence[Window]:
-        """Windows of width `step` with rows that arrived in [since - overlap, now), or near enough to hold their copies."""
+        """Windows of width `step` with rows that arrived in [since - overlap, now), or near such rows."""
         after = (since - self.overlap) if since is not None else clock.EPOCH
         starts: set[datetime] = set()
         for table, held in self.tables.items():
@@ -133,7 +133,7 @@ class Exports:
     report: Report
     opened: Opened
 
-    def __enter__(self) -> Exports:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -36,7 +36,9 @@ VAULTS: Final = frozenset({"AZKVAuditLogs", "AzureDiagnostics"})
 
 ARRIVAL: Final = "_TimeReceived"
 
-_NAME: Final = re.compile(r"^(?P<table>[A-Za-z]\w*)(?:\.(?P<part>\d+))?\.(?P<kind>ndjson\.gz|ndjson|parquet)$", re.A)
+_NAME: Final = re.compile(
+    r"^(?P<table>[A-Za-z]\w*)(?:\.(?P<part>\d+))?\.(?P<kind>ndjson\.gz|ndjson|parquet)$", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)

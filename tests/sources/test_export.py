@@ -27,7 +27,7 @@ def line(key: str = "1", minutes: float = 0, **columns: object) -> str:
 def test_a_directory_without_a_table_to_read_is_refused(tmp_path: Path, engine: DuckEngine, name: str) -> None:
     if name:
         (tmp_path / name).write_text("{}\n")
-    with pytest.raises(InputError, match="expected .*table"):
+    with pytest.raises(InputError, match=r"expected .*table"):
         open_exports(tmp_path, engine=engine)
     with pytest.raises(InputError, match="expected a directory"):
         open_exports(tmp_path / "missing", engine=engine)
@@ -39,7 +39,7 @@ def test_a_near_miss_of_a_table_name_is_refused_with_the_right_spelling(
 ) -> None:
     (tmp_path / f"{SP}.ndjson").write_text(line())
     (tmp_path / name).write_text("")
-    with pytest.raises(InputError, match="did you mean '(SigninLogs|AADServicePrincipalSignInLogs|AuditLogs)'"):
+    with pytest.raises(InputError, match=r"did you mean '(SigninLogs|AADServicePrincipalSignInLogs|AuditLogs)'"):
         open_exports(tmp_path, engine=engine)
 
 
@@ -112,7 +112,9 @@ def test_leaving_removes_what_was_written(tmp_path: Path, engine: DuckEngine) ->
 
 @pytest.mark.parametrize("zone", [None, "UTC", "Europe/Stockholm"])
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
-def test_parquet_times_of_any_unit_and_zone_are_utc(tmp_path: Path, engine: DuckEngine, zone: str, unit: str) -> None:
+def test_parquet_times_of_any_unit_and_zone_are_utc(
+    tmp_path: Path, engine: DuckEngine, zone: str | None, unit: str
+) -> None:
     row = dict(service_principal(), TimeGenerated=NOON, CreatedDateTime=NOON, _TimeReceived=NOON + timedelta(minutes=3))
     table = pa.Table.from_pylist([row, dict(row, Id="2")])
     for name in ("TimeGenerated", "CreatedDateTime", "_TimeReceived"):
@@ -176,6 +178,7 @@ def test_a_file_in_no_order_is_not_read_again_for_every_piece() -> None:
 
 def test_every_real_row_is_read_and_folded_or_counted(azure_samples: Path, engine: DuckEngine) -> None:
     """Prints what became of them; nothing real may be malformed or lost."""
+    told: list[str] = []
     with open_exports(azure_samples, engine=engine) as exports:
         rows = {table.table: table.rows for table in exports.report.tables}
         for name, count in rows.items():
@@ -186,8 +189,9 @@ def test_every_real_row_is_read_and_folded_or_counted(azure_samples: Path, engin
             windows = source.changed(None, LATER)
             done = source.fetch(Window(windows[0].start, windows[-1].end), LATER)
             counts = done.counts
-            print(f"{source.name}: {counts}, {done.facts.num_rows} facts, {len(done.names)} names")
+            told.append(f"{source.name}: {counts}, {done.facts.num_rows} facts, {len(done.names)} names")
             assert counts.read == sum(rows.get(table, 0) for table in source.tables)
             assert counts.read == counts.kept + counts.doubled + counts.late + counts.strayed
             assert sum(fact["events"] for fact in done.facts.to_pylist()) == counts.kept
+        print("\n".join(told))  # noqa: T201
         assert {source.name for source in exports.sources} >= {"vault", "directory", "interactive"}
