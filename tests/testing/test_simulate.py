@@ -36,6 +36,11 @@ def test_one_seed_gives_identical_files(tmp_path: Path, form: Format) -> None:
     assert digests(tmp_path / "one/logs") != digests(tmp_path / "other/logs")
 
 
+def test_gzip_files_carry_no_time(tmp_path: Path) -> None:
+    simulate(tmp_path / "logs", days=1, identities=2, format="ndjson.gz")
+    assert {path.read_bytes()[4:8] for path in (tmp_path / "logs").iterdir()} == {b"\0\0\0\0"}
+
+
 def test_parquet_has_exactly_the_columns_and_types_of_the_schemas(tmp_path: Path) -> None:
     simulate(tmp_path / "logs", days=2, identities=10)
     for path in (tmp_path / "logs").iterdir():
