@@ -151,9 +151,9 @@ def _speaks(finding: Finding, rule: Rule | None) -> bool:
     """Whether the count says more than the rule's title.
 
     A count of 1 does not, nor does one that reached a limit on particular result codes or actions: there the news is
-    what was counted.
+    what was counted. What first_seen observes is no count of events: a group that woke has days of silence there.
     """
-    if finding.observed <= 1 or math.isnan(_against(finding)):
+    if finding.detector == "first_seen" or finding.observed <= 1 or math.isnan(_against(finding)):
         return False
     if rule is None or not math.isnan(finding.expected):
         return True

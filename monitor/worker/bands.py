@@ -81,7 +81,7 @@ def band(
 def _grid(finding: Finding, rule: Rule) -> tuple[npt.NDArray[np.datetime64], timedelta]:
     """The buckets shown, the finding's last, and their width; of a long silence that ends, weeks of whole days."""
     width, reach = rule.bucket, LONG if rule.bucket >= timedelta(hours=1) else SHORT
-    woke = not rule.new and not finding.high > 0
+    woke = not (rule.new or finding.high > 0 or isinstance(rule.judge, Foretells))
     if woke:
         width, reach = DAY, WEEKS
     last = midnight(finding.bucket) if woke else finding.bucket
