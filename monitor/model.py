@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 SURPRISE_HALF = 3.0
 """The surprise at which the score is 0.5: once in 1,000 group-days."""
+
+COMMON = 1.5
+"""Surprise that one kind of evidence or another shows on many a day: what is above it corroborates."""
+
+
+def together(surprises: Sequence[float]) -> float:
+    """The surprise of distinct evidence about one subject: the strongest, and of the others what exceeds `COMMON`.
+
+    >>> together([3.7, 2.5, 1.2])
+    4.7
+    """
+    strongest, *others = sorted(surprises, reverse=True)
+    return strongest + sum(max(other - COMMON, 0.0) for other in others)
 
 
 class Level(StrEnum):
@@ -167,7 +180,7 @@ class Incident:
     """Findings about one subject that belong together, first to last.
 
     `first_at` is the start of the earliest bucket, `last_at` the end of the latest; `surprise` sums the strongest
-    surprise of each distinct evidence.
+    surprise of each distinct evidence (see `together`).
     """
 
     id: str

@@ -111,8 +111,9 @@ class Past:
     """All a detector may know: frames of rows seen before `as_of`, and what was looked at.
 
     `by` are the columns of a group, `about` those of its subject. `activity` is ACTIVITY, `spans` SPANS of the rule's predicate, `after` SPANS of its `after:` predicate, `days` the
-    judged days (`about` columns, `day`, `seen_at`); frames a detector does not need are empty. `hearing` tells of each
-    source what it covered, `home` (by columns, `source`, busiest first) which source feeds a group.
+    judged days (`about` columns, `day`, `seen_at`); frames a detector does not need are empty. `scores` are the other rules' findings (`about`, `rule`,
+    `stream`, `family`, `term`, `bucket`, `seen_at`, `surprise`). `hearing` tells of each
+    source what it covered, `home` (by columns, `source`, `day`, `seen_at`) which sources fed a group on a day.
     """
 
     by: tuple[str, ...]
@@ -124,11 +125,12 @@ class Past:
     spans: pd.DataFrame
     after: pd.DataFrame
     days: pd.DataFrame
+    scores: pd.DataFrame
     home: pd.DataFrame
     hearing: Mapping[str, Hearing]
 
 
-Need: TypeAlias = Literal["activity", "spans", "days", "after"]
+Need: TypeAlias = Literal["activity", "spans", "days", "after", "scores"]
 
 
 class Detector(Protocol):

@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from monitor.model import Decision, Finding, Incident, Reason, State, digest
+from monitor.model import Decision, Finding, Incident, Reason, State, digest, together
 from monitor.rules import Rule
+
+
+SCORES = "scores"
+"""The stream of rules over other rules' findings: no evidence of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +99,17 @@ def _open(finding: Finding, now: datetime) -> Incident:
 
 
 def _add(incident: Incident, finding: Finding, now: datetime) -> Incident:
-    """The incident with one more finding. Its surprise is the sum over distinct evidence (stream, measure family) of
+    """The incident with one more finding. Its surprise is that of its distinct evidence (stream, measure family) of
     the strongest: the same tokens seen by three rules count once.
     """
     evidence = {(stream, family): surprise for stream, family, surprise in incident.evidence}
-    evidence[finding.evidence] = max(evidence.get(finding.evidence, 0.0), finding.surprise)
+    if finding.stream != SCORES:
+        evidence[finding.evidence] = max(evidence.get(finding.evidence, 0.0), finding.surprise)
     return replace(
         incident,
         state=State.OPEN,
         level=max(incident.level, finding.level, key=lambda level: level.rank),
-        surprise=sum(evidence.values()),
+        surprise=max(incident.surprise, finding.surprise, together(list(evidence.values()))),
         evidence=tuple((*key, surprise) for key, surprise in sorted(evidence.items())),
         rules=tuple(sorted({*incident.rules, finding.rule})),
         findings=incident.findings + 1,

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy import ndimage, special, stats
 
 from monitor.clock import DAY, midnight
-from monitor.coverage import Hearing, aware, naive, stamp
+from monitor.coverage import Hearing, aware, days_of, naive, stamp
 from monitor.detectors import counting
 from monitor.frames import SCORES, conform, empty
 from monitor.model import Window
@@ -22,6 +22,7 @@ from monitor.rules import Duration
 
 Floats = npt.NDArray[np.float64]
 TINY = 1e-300
+NEVER = np.datetime64("9999-01-01", "us")
 WEEK = 7
 SATURDAY = 5
 SAME_WEEKDAY, SAME_TYPE, OTHER_TYPE = 1.0, 0.6, 0.1
@@ -123,10 +124,10 @@ class Spike(BaseModel):
     def _foretold(self, groups: pd.DataFrame, counts: Counted, start: datetime) -> pd.DataFrame:
         """`expect` of one day."""
         counts.learn(start)
-        history, known = counts.history(start, self.lookback)
+        history, known, first = counts.history(start, self.lookback)
         mean, dispersion = seasonal(history, known, start, max(1, self.blur // counts.width))
         low, high = band(mean, dispersion)
-        young = stamp(start) - counts.first < np.timedelta64(self.warmup)
+        young = stamp(start) - first < np.timedelta64(self.warmup)
         group, slots = groups["group"].to_numpy(), mean.shape[1]
         buckets = pd.date_range(start, periods=slots, freq=counts.width, unit="us")
         foretold = groups.drop(columns="group").loc[groups.index.repeat(slots)].reset_index(drop=True)
@@ -140,7 +141,7 @@ class Spike(BaseModel):
         group = counts.group[today.index]
         slot = counts.slot[today.index]
         observed = today["value"].to_numpy(dtype=np.float64)
-        history, known = counts.history(start, self.lookback)
+        history, known, first = counts.history(start, self.lookback)
         mean, dispersion = seasonal(history, known, start, max(1, self.blur // counts.width))
         expected, spread = mean[group, slot], dispersion[group, slot]
         slots = DAY // counts.width
@@ -149,7 +150,7 @@ class Spike(BaseModel):
         day = daily_tail(observed, peaks)
         log_p = np.maximum(hour, day - np.log10(slots) - self.slack)
         log_p = np.where(observed >= self.ratio * expected, log_p, 0.0)
-        log_p = np.where(stamp(start) - counts.first[group] >= np.timedelta64(self.warmup), log_p, np.nan)
+        log_p = np.where(stamp(start) - first[group] >= np.timedelta64(self.warmup), log_p, np.nan)
         low, high = band(expected, spread)
         return today.rename(columns={"value": "observed"}).assign(
             expected=expected,
@@ -185,24 +186,20 @@ class Counted:
     seen_at: npt.NDArray[np.datetime64]
     value: npt.NDArray[np.float32]
     block: npt.NDArray[np.float32]
-    first: npt.NDArray[np.datetime64]
-    sources: counting.Ints
+    home: pd.DataFrame
     hearing: tuple[Hearing, ...]
     learnt: int = 0
 
     @classmethod
     def of(cls, rows: pd.DataFrame, past: Past) -> Counted:
         """From ACTIVITY in order of `seen_at`."""
-        fed = past.home.drop_duplicates(list(past.by))
-        group, fed_group = counting.numbers(past.by, rows, fed)
+        group, fed = counting.numbers(past.by, rows, past.home)
         bucket = naive(rows["bucket"])
         day = bucket.astype("datetime64[D]").astype("datetime64[us]")
-        size = int(max(group.max(), fed_group.max(initial=0))) + 1
+        size = int(max(group.max(), fed.max(initial=0))) + 1
         days = int((day.max() - day.min()) // np.timedelta64(DAY)) + 1
         hearing = tuple(past.hearing.values())
         places = {one.name: place for place, one in enumerate(hearing)}
-        sources = np.full(size, -1)
-        sources[fed_group] = [places.get(name, -1) for name in fed["source"]]
         return cls(
             width=past.bucket,
             settle=past.settle,
@@ -214,8 +211,7 @@ class Counted:
             seen_at=naive(rows["seen_at"]),
             value=rows["value"].to_numpy(dtype=np.float32),
             block=np.zeros((size, days, DAY // past.bucket), dtype=np.float32),
-            first=np.full(size, np.datetime64("9999-01-01", "us")),
-            sources=sources,
+            home=past.home.assign(group=fed, place=past.home["source"].map(places)).dropna(subset=["place"]),
             hearing=hearing,
         )
 
@@ -225,25 +221,36 @@ class Counted:
         new = slice(self.learnt, upto)
         place = ((self.day[new] - stamp(self.start)) // np.timedelta64(DAY)).astype(np.int64)
         self.block[self.group[new], place, self.slot[new]] = self.value[new]
-        np.minimum.at(self.first, self.group[new], self.bucket[new])
         self.learnt = upto
 
     def history(
         self, midnight_at: datetime, lookback: timedelta
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """Counts and what is known of them, groups x days x slots, of the days before this midnight."""
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.datetime64]]:
+        """Counts and what is known of them, groups x days x slots, of the days of the lookback before this midnight; and
+        the bucket of each group's first count there. What lies further back is left out, however far facts were read.
+        """
         end = min((midnight_at - self.start) // DAY, self.block.shape[1])
-        begin = max(0, (midnight_at - lookback - self.start) // DAY)
+        begin = min(max(0, (midnight_at - lookback - self.start) // DAY), end)
         counts = self.block[:, begin:end]
-        slots = counts.shape[2]
+        size, _, slots = counts.shape
         starts = stamp(self.start + begin * DAY) + np.arange((end - begin) * slots) * np.timedelta64(self.width)
-        looked = np.ones((len(self.hearing) + 1, starts.size), dtype=bool)  # the last row: fed by no known source
-        for place, one in enumerate(self.hearing):
-            looked[place] = one.mask(starts, self.width, midnight_at)
-        looked &= starts + np.timedelta64(self.width + self.settle) <= stamp(midnight_at)
-        known = looked[self.sources].reshape(len(self.sources), end - begin, slots)
-        born = self.first.astype("datetime64[D]")[:, None] <= starts[::slots].astype("datetime64[D]")[None, :]
-        return counts, known & born[:, :, None]
+        spoke = np.c_[(counts > 0).reshape(size, -1), np.ones(size, dtype=bool)]
+        first = np.r_[starts, NEVER][spoke.argmax(axis=1)]
+        known = self._looked(starts, midnight_at, lookback)
+        known &= (starts + np.timedelta64(self.width + self.settle) <= stamp(midnight_at))[None, :]
+        known &= days_of(first)[:, None] <= days_of(starts)[None, :]
+        return counts, known.reshape(counts.shape), first
+
+    def _looked(
+        self, starts: npt.NDArray[np.datetime64], midnight_at: datetime, lookback: timedelta
+    ) -> npt.NDArray[np.bool_]:
+        """In which buckets every source that fed a group, as far as was seen by this midnight, was heard."""
+        seen_at, day = naive(self.home["seen_at"]), naive(self.home["day"])
+        fed = self.home[(seen_at < stamp(midnight_at)) & (day >= stamp(midnight_at - lookback))]
+        known = np.ones((self.block.shape[0], starts.size), dtype=bool)
+        for place, groups in fed.astype({"place": int}).groupby("place")["group"]:
+            known[groups.unique()] &= self.hearing[place].mask(starts, self.width, midnight_at)
+        return known
 
 
 def seasonal(

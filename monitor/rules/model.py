@@ -111,7 +111,7 @@ class Rule(BaseModel):
     tags: tuple[str, ...] = Field(default=(), strict=False)
     references: tuple[str, ...] = Field(default=(), strict=False)
     falsepositives: tuple[str, ...] = Field(default=(), strict=False)
-    stream: Literal["sign_in", "vault", "directory", "control", "risk"]
+    stream: Literal["sign_in", "vault", "directory", "control", "risk", "scores"]
     where: str = "true"
     after: str = ""
     measure: Annotated[Measure, BeforeValidator(_measure)] = Measure(name="events")
@@ -120,6 +120,7 @@ class Rule(BaseModel):
     bucket: Duration = timedelta(hours=1)
     slide: bool | None = None
     detector: str
+    evidence: str = ""
     params: dict[str, Any] = Field(default_factory=dict)
     tell: float = Field(default=3.0, ge=1.0, le=30.0, strict=False)
     runbook: str = Field(min_length=20)
@@ -149,6 +150,8 @@ class Rule(BaseModel):
 
         A new country comes with a new network and a new address range, a new vault with new secrets: one family each.
         """
+        if self.evidence:
+            return self.evidence
         if self.new:
             return f"new {', '.join(sorted({FAMILIES.get(column, column) for column in self.new}))}"
         return "wake" if self.detector == "first_seen" else str(self.measure)

@@ -43,14 +43,25 @@ def hear(engine: Engine, tables: Tables, sources: Sequence[LogSource]) -> dict[s
 
 
 def judge(
-    rule: Rule, engine: Engine, tables: Tables, hearing: Mapping[str, Hearing], window: Window, as_of: datetime
+    rule: Rule,
+    engine: Engine,
+    tables: Tables,
+    hearing: Mapping[str, Hearing],
+    window: Window,
+    as_of: datetime,
+    others: Sequence[Judged] = (),
 ) -> Judged:
     """The rule's findings in the buckets that start in `window`, from facts seen before `as_of`.
 
-    A pure function of those facts: a later `as_of` adds findings and changes none.
+    A pure function of those facts: a later `as_of` adds findings and changes none. `others` is what the other rules
+    said, for a rule that judges scores.
     """
-    past = remember(rule, engine, tables, hearing, window, as_of)
-    sources = tuple(sorted(past.home["source"].unique()))
+    if "scores" in rule.judge.needs:
+        past = _overhear(rule, others, hearing, as_of)
+        sources = tuple(sorted({source for other in others for source in other.sources}))
+    else:
+        past = remember(rule, engine, tables, hearing, window, as_of)
+        sources = tuple(sorted(past.home["source"].unique()))
     calibrated = calibrate(detect(rule, past, window), rule.by, rule.bucket)
     overlap = max((hearing[name].overlap for name in sources if name in hearing), default=timedelta(0))
     found = [
@@ -60,6 +71,42 @@ def judge(
     found = [one for one in found if one.judged_at <= as_of]
     found = _with_members(found, rule, engine, tables, window, as_of)
     return Judged(rule, tuple(ordered(found)), sources, calibrated.judged, calibrated.unjudged)
+
+
+def _overhear(rule: Rule, others: Sequence[Judged], hearing: Mapping[str, Hearing], as_of: datetime) -> Past:
+    """The past of a rule over other rules' findings: those of stable rules about the same kind of subject."""
+    word, (column,) = rule.subject[0], rule.about
+    said = [one for each in others for one in each.findings if not one.experimental]
+    rows = [
+        (
+            one.subject.partition(":")[2],
+            one.rule,
+            one.stream,
+            one.family,
+            one.term,
+            one.bucket,
+            one.time - BIN,
+            one.surprise,
+        )
+        for one in said
+        if one.subject.startswith(f"{word}:")
+    ]
+    names = [column, "rule", "stream", "family", "term", "bucket", "seen_at", "surprise"]
+    kinds = {"bucket": "datetime64[us, UTC]", "seen_at": "datetime64[us, UTC]", "surprise": "float64"}
+    return Past(
+        by=rule.by,
+        about=rule.about,
+        bucket=rule.bucket,
+        settle=max((one.settle for one in hearing.values()), default=timedelta(0)),
+        as_of=as_of,
+        activity=empty(ACTIVITY, rule.by),
+        spans=empty(SPANS, rule.by),
+        after=empty({}),
+        days=empty({}, rule.about),
+        scores=pd.DataFrame(rows, columns=names).astype(kinds),
+        home=empty({"source": "str"}, rule.by),
+        hearing=hearing,
+    )
 
 
 def remember(
@@ -84,6 +131,7 @@ def remember(
         spans=aggregate.spans(engine, picked, rule) if "spans" in needs else empty(SPANS, rule.by),
         after=after,
         days=aggregate.days(engine, tables, rule, reach, as_of) if "days" in needs else empty({}, rule.about),
+        scores=empty({}, rule.about),
         home=aggregate.home(engine, picked, rule),
         hearing=hearing,
     )

@@ -58,18 +58,19 @@ def gather(app: App, source: LogSource, as_of: datetime, *, whole: bool = False)
 
 
 def judge_all(app: App, window: Window, as_of: datetime) -> tuple[list[Judged], list[RuleReport], dict[str, Hearing]]:
-    """Every rule over the window, one after the other; a rule that fails is reported and stops nobody."""
+    """Every rule over the window, those that judge scores last; a rule that fails is reported and stops nobody."""
     tables = {"facts": app.store.live()}
     judged: list[Judged] = []
     reports: list[RuleReport] = []
     if not tables["facts"]:
         return judged, reports, {}
     hearing = hear(app.engine, tables, app.sources)
-    for place, rule in enumerate(app.rules):
+    last = [rule for rule in app.rules if "scores" in rule.judge.needs]
+    for place, rule in enumerate([*(rule for rule in app.rules if rule not in last), *last]):
         app.progress("judging", place / len(app.rules))
 
         def work(rule: object = rule) -> RuleReport:
-            one = judge(rule, app.engine, tables, hearing, window, as_of)  # type: ignore[arg-type]
+            one = judge(rule, app.engine, tables, hearing, window, as_of, tuple(judged))  # type: ignore[arg-type]
             judged.append(one)
             return RuleReport(one.rule.id, one.judged, one.unjudged, len(one.findings))
 
