@@ -1,0 +1,1 @@
+"""Speed: what the product does beside what could be written by hand. `python -m bench`, or `make bench`."""

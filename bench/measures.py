@@ -1,0 +1,113 @@
+"""What is measured, how often, and against what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+
+from bench import commands, fold, rows
+
+BACKTEST, IDENTITIES, DAYS = 1_000_000, 2_000, 35
+FOLD = 10_000_000
+MB = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """How much to measure on."""
+
+    backtest: int
+    fold: int
+    identities: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One contestant: the seconds of each run, and the most memory of any (0 where it was not measured alone)."""
+
+    name: str
+    seconds: tuple[float, ...]
+    memory: int = 0
+
+    @property
+    def middle(self) -> float:
+        """The median of the runs."""
+        return median(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One measurement: what was done, the contestants, how they compare, what is aimed at when unshrunk."""
+
+    title: str
+    timings: tuple[Timing, ...]
+    aim: str
+    note: str = ""
+    ratio: float | None = None
+
+
+def all_of(cache: Path, wanted: Rows, runs: int) -> tuple[Result, ...]:
+    """Both measurements, on rows made here unless the cache has them."""
+    made = rows.world(cache, wanted.backtest, wanted.identities, wanted.days)
+    text = rows.as_ndjson(made, wanted.identities, wanted.days)
+    table = rows.table(cache, made, wanted.fold)
+    return _backtest(made, text, wanted, runs), _fold(table, runs)
+
+
+def _backtest(made: rows.World, text: rows.World, wanted: Rows, runs: int) -> Result:
+    parquet, ndjson = in_turn(runs, lambda: commands.backtest(made.folder), lambda: commands.backtest(text.folder))
+    return Result(
+        f"mintwatch backtest, {made.total:,} rows, {wanted.identities:,} identities, {wanted.days} days, shipped rules",
+        (
+            Timing("Parquet", tuple(one.seconds for one in parquet), max(one.memory for one in parquet)),
+            Timing("NDJSON, gzipped", tuple(one.seconds for one in ndjson), max(one.memory for one in ndjson)),
+        ),
+        aim="Parquet 20 s and 1,000 MB, NDJSON 30 s, on 1,000,000 rows and two cores",
+        note="the whole command in a process of its own, from start to exit",
+    )
+
+
+def _fold(table: Path, runs: int) -> Result:
+    mine, theirs = in_turn(runs, lambda: fold.ours(table), lambda: fold.by_hand(table))
+    alike = "alike" if {one.events for one in mine} == {one.events for one in theirs} else "NOT ALIKE"
+    kql = Timing("our KQL through the engine", tuple(one.seconds for one in mine))
+    sql = Timing("by hand, DuckDB SQL", tuple(one.seconds for one in theirs))
+    return Result(
+        f"folding {mine[0].events:,} rows of {rows.TABLE} into facts, duplicates removed",
+        (kql, sql),
+        aim="at most 2.0 times the hand-written SQL, on 10,000,000 rows",
+        note=f"rows counted {alike}; {mine[0].facts:,} facts and {theirs[0].facts:,}; both on {fold.THREADS} threads",
+        ratio=kql.middle / sql.middle,
+    )
+
+
+One = TypeVar("One")
+Other = TypeVar("Other")
+
+
+def in_turn(runs: int, one: Callable[[], One], other: Callable[[], Other]) -> tuple[Sequence[One], Sequence[Other]]:
+    """Both, one after the other, `runs` times, so that what else the machine does falls on both alike."""
+    pairs = [(one(), other()) for _ in range(runs)]
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def lines(result: Result) -> list[str]:
+    """The measurement for a person."""
+    width = max(len(one.name) for one in result.timings)
+    shown = [result.title]
+    for one in result.timings:
+        memory = f"  peak {one.memory / MB:,.0f} MB" if one.memory else ""
+        runs = ", ".join(f"{seconds:.2f}" for seconds in one.seconds)
+        shown.append(f"  {one.name:<{width}}  median {one.middle:7.2f} s  of {runs}{memory}")
+    if result.ratio is not None:
+        shown.append(f"  ratio {result.ratio:.2f}")
+    return [*shown, f"  {result.note}", f"  aim: {result.aim}"]
+
+
+def plain(result: Result) -> dict[str, object]:
+    """The measurement for a machine."""
+    return asdict(result) | {"medians": {one.name: one.middle for one in result.timings}}
