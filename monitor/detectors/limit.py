@@ -30,8 +30,6 @@ class Limit(BaseModel):
         The count, in the rule's measure, from which it speaks.
     lookback
         How many days of history count.
-    settled
-        The group needs this much history under the rule's `after` predicate, where the rule has one.
 
     Examples
     --------

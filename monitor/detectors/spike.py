@@ -60,6 +60,8 @@ class Spike(BaseModel):
         Counts below it are never a spike.
     ratio
         The count is also at least this many times the expected one.
+    blur
+        How far around the time of day the counts of earlier days are drawn on, with weights that fall linearly.
     slack
         How much more surprising (log10) than the daily model alone allows a count at an unusual hour may be.
 
