@@ -69,9 +69,9 @@ _PERSON: Final = _is("person", "admin")
 _ANYONE: Final = _is("cron", "daily", "service", "office_app", "pipeline", "person")
 
 ATTACKS: Final[Mapping[str, Attack]] = {
-    "D1": Attack("Issuance spike, service principal", issuance.spike, _BUSY, weight=2),
-    "D2": Attack("Issuance spike, managed identity", issuance.spike, _MANAGED, weight=2),
-    "D3": Attack("Issuance spike, federated credential", issuance.federated_spike, _PIPELINE, weight=2),
+    "D1": Attack("Issuance spike, service principal", issuance.spike, _BUSY),
+    "D2": Attack("Issuance spike, managed identity", issuance.spike, _MANAGED),
+    "D3": Attack("Issuance spike, federated credential", issuance.federated_spike, _PIPELINE),
     "D4": Attack("Issuance spike, user non-interactive", issuance.user_spike, _PERSON),
     "D5": Attack("Tenant-wide surge", issuance.surge, _BUSY),
     "D6": Attack("Flatline", issuance.flatline, _STEADY, before=1.5),
