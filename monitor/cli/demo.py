@@ -32,7 +32,7 @@ from monitor.testing.simulate.attacks import ATTACKS
 from monitor.testing.three_sigma import three_sigma
 from monitor.worker import App, Report, hear, lines, replay
 from monitor.worker.app import Progress
-from monitor.worker.bands import band
+from monitor.worker.bands import band, counts
 
 CHARTS: Final = 8
 ALOUD: Final = 3
@@ -152,7 +152,10 @@ def _draw(app: App, told: tuple[Told, ...], folder: Path, tell: Progress) -> Non
     rules = {rule.id: rule for rule in app.rules}
     for place, one in enumerate(told):
         tell("drawing", place / len(told))
-        worst = max(one.findings, key=lambda finding: (finding.surprise, finding.key))
+        counted = [finding for finding in one.findings if counts(rules[finding.rule])]
+        if not counted:
+            continue
+        worst = max(counted, key=lambda finding: (finding.surprise, finding.key))
         shown = band(worst, rules[worst.rule], app.engine, facts, hearing, names, one.findings)
         charts.draw(shown, folder / f"{place + 1:02d}-{one.incident.id}.png")
 

@@ -25,7 +25,7 @@ from monitor.notify import length, number, rarity, unit, who
 from monitor.rules import Rule, read, shipped
 from monitor.sources.fold import QUERIES
 from monitor.store import Store
-from monitor.worker.bands import band
+from monitor.worker.bands import band, counts
 from monitor.worker.evidence import SHOWN, evidence
 from monitor.worker.lines import Line, line
 
@@ -69,6 +69,7 @@ class Story:
     decisions: tuple[Decision, ...]
     notices: tuple[Notice, ...]
     behind: tuple[Behind, ...]
+    gone: tuple[str, ...]
     names: Mapping[str, Name]
 
 
@@ -130,15 +131,16 @@ def tell(incident: Incident, store: Store, rules: Mapping[str, Rule], running: D
         tuple(store.decisions(incident.id)),
         tuple(store.notices(incident.id)),
         tuple(behind),
+        tuple(name for name in incident.rules if name not in rules),
         names,
     )
 
 
 def _strongest(findings: Sequence[Finding], rules: Mapping[str, Rule]) -> list[Finding]:
-    """The strongest finding of each rule still known, the strongest of all first."""
+    """The strongest finding of each rule that is still known and counts facts, the strongest of all first."""
     best: dict[str, Finding] = {}
     for one in sorted(findings, key=lambda one: (-one.surprise, one.key)):
-        if one.rule in rules:
+        if one.rule in rules and counts(rules[one.rule]):
             best.setdefault(one.rule, one)
     return list(best.values())
 
@@ -210,10 +212,9 @@ def _show(story: Story) -> None:
     _show_findings(story)
     for one in story.behind:
         _show_behind(one)
-    gone = sorted(set(incident.rules) - {one.rule.id for one in story.behind})
-    if gone:
+    if story.gone:
         say()
-        say(f"of {', '.join(gone)} there are no facts or no rule any more: findings only")
+        say(f"of {', '.join(story.gone)} there is no such rule any more: findings only")
     _show_decisions(story)
 
 
@@ -235,10 +236,10 @@ def _show_behind(one: Behind) -> None:
     say(f"{one.rule.title} ({one.rule.id})", "bold")
     say(f"  {one.finding.because}")
     day = timedelta(days=1)
-    counts = dict(zip(one.past.at, one.past.observed, strict=True))
-    same = [counts[at] for at in counts if at != one.finding.bucket and not (one.finding.bucket - at) % day]
+    seen = dict(zip(one.past.at, one.past.observed, strict=True))
+    same = [seen[at] for at in seen if at != one.finding.bucket and not (one.finding.bucket - at) % day]
     days: dict[str, float] = {}
-    for at, value in counts.items():
+    for at, value in seen.items():
         if at < one.finding.bucket:
             days[f"{at:%m-%d}"] = max(days.get(f"{at:%m-%d}", 0.0), value)
     what = f"{unit(one.rule)} in {length(one.rule.bucket)}"

@@ -35,6 +35,11 @@ class Foretells(Protocol):
         ...
 
 
+def counts(rule: Rule) -> bool:
+    """Whether the rule counts facts, which can be drawn; one over other rules' scores has none of its own."""
+    return "scores" not in rule.judge.needs
+
+
 def band(
     finding: Finding,
     rule: Rule,
@@ -51,6 +56,8 @@ def band(
 
     Parameters
     ----------
+    rule
+        The finding's, one that `counts`.
     tables
         Holds `facts`.
     others
@@ -105,11 +112,11 @@ def _observed(mine: pa.Table, rule: Rule, starts: npt.NDArray[np.datetime64], wi
     frame = mine.select(["at", "events", *([rule.measure.column] if rule.measure.column else [])]).to_pandas()
     place = (naive(frame["at"]) - starts[0]) // np.timedelta64(width)
     frame = frame.assign(place=place)[(place >= 0) & (place < starts.size)]
-    counts = np.zeros(starts.size)
+    seen = np.zeros(starts.size)
     groups = frame.groupby("place")
     value = groups["events"].sum() if rule.measure.name == "events" else groups[rule.measure.column].nunique()
-    counts[value.index.to_numpy(dtype=np.int64)] = value.to_numpy(dtype=np.float64)
-    return counts
+    seen[value.index.to_numpy(dtype=np.int64)] = value.to_numpy(dtype=np.float64)
+    return seen
 
 
 def _expected(
