@@ -75,8 +75,9 @@ def activity(engine: Engine, picked: pa.Table, rule: Rule) -> pd.DataFrame:
 
 
 def _busy(engine: Engine, picked: pa.Table, rule: Rule) -> pa.Table:
-    """The groups of which some bucket reaches the detector's `least`; for sliding buckets the (group, `near`) in which
-    one may, `near` being a bucket that stands beside others: a sliding one lies within two neighbours.
+    """The groups of which some bucket reaches the detector's `least`; for sliding buckets the (group, `near`).
+
+    `near` is a bucket that stands beside others in which a sliding one may reach it: that lies within two neighbours.
     """
     groups = ", ".join(_groups(rule))
     events = rule.measure.name == "events"
@@ -144,11 +145,10 @@ def spans(engine: Engine, picked: pa.Table, rule: Rule) -> pd.DataFrame:
 
 
 def home(engine: Engine, picked: pa.Table, rule: Rule) -> pd.DataFrame:
-    """Which sources feed each group, the busiest first: the rule's `by`, `source`, `events`."""
+    """Which sources feed each group, day by day: the rule's `by`, `source`, `day`, `seen_at` (of its first fact)."""
     by = ", ".join(_groups(rule))
-    frame = engine.run(f"picked\n| summarize events = sum(events) by {by}, source", {"picked": picked}).to_pandas()
-    frame = _named(frame, rule)
-    return frame.sort_values([*rule.by, "events", "source"], ascending=[True] * len(rule.by) + [False, True])
+    query = f"picked\n| summarize seen_at = min(seen_at) by {by}, source, day = bin(at, 1d)"
+    return _named(engine.run(query, {"picked": picked}).to_pandas(), rule)
 
 
 def days(engine: Engine, tables: Tables, rule: Rule, window: Window, as_of: datetime) -> pd.DataFrame:
@@ -162,19 +162,25 @@ def days(engine: Engine, tables: Tables, rule: Rule, window: Window, as_of: date
         f'{FACTS_SEEN} and stream == "{rule.stream}" and {filled}\n'
         f"| summarize seen_at = min(seen_at) by {about}, day = bin(at, 1d)"
     )
-    frame = engine.run(query, tables, {"since": window.start, "until": window.end, "as_of": as_of}).to_pandas()
+    frame: pd.DataFrame = engine.run(
+        query, tables, {"since": window.start, "until": window.end, "as_of": as_of}
+    ).to_pandas()
     return frame[[*rule.about, "day", "seen_at"]]
 
 
 def bins(engine: Engine, tables: Tables) -> pd.DataFrame:
     """For each source and 5-minute bin of `at` that held a fact, when it was first seen: `source`, `at`, `seen_at`."""
-    return engine.run("facts\n| summarize seen_at = min(seen_at) by source, at", tables).to_pandas()
+    frame: pd.DataFrame = engine.run("facts\n| summarize seen_at = min(seen_at) by source, at", tables).to_pandas()
+    return frame
 
 
 def members(
     engine: Engine, tables: Tables, rule: Rule, groups: Sequence[tuple[str, ...]], window: Window, as_of: datetime
 ) -> pd.DataFrame:
-    """Which identities stand behind groups that are no identity: the rule's `by`, `identity`, `at`, `seen_at`, `events`."""
+    """Which identities stand behind groups that are none.
+
+    Columns: the rule's `by`, `identity`, `at`, `seen_at`, `events`.
+    """
     wanted = pa.table({column: [group[place] for group in groups] for place, column in enumerate(rule.by)})
     by = ", ".join(rule.by)
     query = (
@@ -182,7 +188,8 @@ def members(
         f"| summarize events = sum(events) by {by}, identity, at, seen_at"
     )
     values = {"since": window.start, "until": window.end, "as_of": as_of}
-    return engine.run(query, {**tables, "wanted": wanted}, values).to_pandas()
+    frame: pd.DataFrame = engine.run(query, {**tables, "wanted": wanted}, values).to_pandas()
+    return frame
 
 
 def _span(length: timedelta) -> str:

@@ -13,11 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from monitor.clock import BIN, DAY, midnight
+from monitor.clock import BIN, midnight
 from monitor.model import Window
 
 HOUR = timedelta(hours=1)
 DENSE = 0.95
+WEEK = 7 * 24
+LEAST = 36
+"""Hours that must have held a row before a source may be called dense."""
 LULL = 2 * HOUR
 """A source that speaks every hour may be silent for almost this long and be well."""
 Times = npt.NDArray[np.datetime64]
@@ -60,21 +63,26 @@ class Hearing:
         return np.where(upto > 0, self.newest[np.maximum(upto, 1) - 1] if self.at.size else NEVER, NEVER)
 
     def dense(self, t: datetime) -> bool:
-        """Whether at least 95 % of the hours of the 7 days before 00:00 UTC of `t` (or of the hours so far, if fewer)
-        held a row, as far as was seen by then.
+        """Whether the source speaks all the time, as far as was seen before 00:00 UTC of `t`.
+
+        It does if at least 95 % of the hours of the 7 days up to its newest row held one, its longest empty stretch
+        left out. Neither the silence since the newest row nor one outage before it makes a source sparse, or an outage would
+        soon look like peace. With fewer than `LEAST` hours heard nothing can be said: not dense.
         """
-        end = midnight(t)
-        seen = self.at[self.seen_at < stamp(end)]
-        week = seen[(seen >= stamp(end - 7 * DAY)) & (seen < stamp(end))]
-        if not week.size:
+        end = stamp(midnight(t))
+        seen = self.at[(self.seen_at < end) & (self.at < end)]
+        hours = np.unique(seen.astype("datetime64[h]").astype(np.int64))
+        if hours.size < LEAST:
             return False
-        first = max(aware(seen[0]), end - 7 * DAY)
-        hours = np.unique(week.astype("datetime64[h]")).size
-        return bool(hours >= DENSE * np.ceil((end - first) / HOUR))
+        begin = max(hours[0], hours[-1] - WEEK + 1)
+        hours = hours[hours >= begin]
+        empty = np.diff(np.r_[begin - 1, hours]) - 1
+        return bool(hours.size >= DENSE * (hours[-1] - begin + 1 - empty.max()))
 
     def reach(self, t: datetime, watermark: datetime) -> datetime:
-        """How far the source can be judged at `t`: never past the watermark less the overlap, nor, if it is dense,
-        past what was heard plus settle.
+        """How far the source can be judged at `t`.
+
+        Never past the watermark less the overlap, nor, if it is dense, past what was heard plus settle.
         """
         return aware(self.reaches(np.array([stamp(t)]), np.array([stamp(watermark)]))[0])
 
@@ -92,8 +100,9 @@ class Hearing:
         return t - self.reach(t, watermark) > 3 * self.settle
 
     def covered(self, as_of: datetime) -> tuple[Window, ...]:
-        """From the first row on, less (for a dense source) empty stretches of more than three settles and two hours; as seen before
-        `as_of`.
+        """From the first row on, as seen before `as_of`.
+
+        Less, for a dense source, empty stretches of more than both three settles and two hours.
         """
         at = self.at[self.seen_at < stamp(as_of)]
         if not at.size:
@@ -110,11 +119,16 @@ class Hearing:
         windows = self.covered(as_of)
         if not windows:
             return np.zeros(buckets.size, dtype=bool)
-        starts = np.array([stamp(floor_to(one.start, width)) for one in windows])
+        starts = np.array([stamp(self._whole(one.start, width, first=one is windows[0])) for one in windows])
         ends = np.array([stamp(one.end) for one in windows])
         slot = np.searchsorted(starts, buckets, side="right") - 1
         room = np.timedelta64(self.settle)
         return (slot >= 0) & (buckets + np.timedelta64(width) <= ends[np.maximum(slot, 0)] + room)
+
+    def _whole(self, start: datetime, width: timedelta, *, first: bool) -> datetime:
+        """The first bucket an interval covers: where it began to speak again after an outage, only a whole one."""
+        bucket = floor_to(start, width)
+        return bucket if first or start - bucket <= self.settle else bucket + width
 
 
 def floor_to(at: datetime, width: timedelta) -> datetime:

@@ -228,8 +228,10 @@ class Counted:
     def history(
         self, midnight_at: datetime, lookback: timedelta
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.datetime64]]:
-        """Counts and what is known of them, groups x days x slots, of the days of the lookback before this midnight; and
-        the bucket of each group's first count there. What lies further back is left out, however far facts were read.
+        """Counts and what is known of them, groups x days x slots, of the days of the lookback before this midnight.
+
+        And the bucket of each group's first count there. What lies further back is left out, however far facts were
+        read.
         """
         end = min((midnight_at - self.start) // DAY, self.block.shape[1])
         begin = min(max(0, (midnight_at - lookback - self.start) // DAY), end)
@@ -310,8 +312,9 @@ def log_tail(observed: Floats, mean: Floats, dispersion: Floats) -> Floats:
 
 
 def daily_tail(observed: Floats, peaks: Floats) -> Floats:
-    """log10 of the chance that a day's largest count is at least `observed`, given those of earlier days (rows x days,
-    NaN where unknown); 0 where no day is known.
+    """log10 of the chance that a day's largest count is at least `observed`; 0 where no earlier day is known.
+
+    `peaks` are the largest counts of the earlier days, rows x days, NaN where unknown.
     """
     days = np.sum(np.isfinite(peaks), axis=1)
     level = np.log1p(peaks)
