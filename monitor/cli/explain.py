@@ -13,6 +13,7 @@ import pandas as pd
 import typer
 
 from monitor import aggregate, plugins
+from monitor.aggregate import JOINED
 from monitor.cli.opening import JsonOption, RulesOption, engine
 from monitor.cli.screen import OUT, Json, cell, dump, say, table
 from monitor.clock import iso
@@ -221,13 +222,15 @@ def _show(story: Story) -> None:
 def _show_findings(story: Story) -> None:
     say()
     say("Findings", "bold")
-    shown = table("time (UTC)", "bucket", "rule", "observed", "expected", "range", "score", "decision")
+    columns = ("time (UTC)", "bucket", "rule", "new", "observed", "expected", "range", "score", "decision")
+    shown = table(*columns, numbers=("observed", "expected"), prose=("new",))
     for one, reason in story.findings:
         span = f"{one.bucket:%m-%d %H:%M} + {length(one.bucket_end - one.bucket)}"
         ends = f"{number(one.low)} to {number(one.high)}" if one.high > 0 else ""
         expected = number(one.expected) if np.isfinite(one.expected) else ""
-        row = (f"{one.time:%m-%d %H:%M}", span, one.rule, number(one.observed), expected, ends, f"{one.score:.2f}")
-        shown.add_row(*map(cell, row), cell(reason))
+        new = one.term.replace(JOINED, ", ")
+        row = (f"{one.time:%m-%d %H:%M}", span, one.rule, new, number(one.observed), expected, ends)
+        shown.add_row(*map(cell, row), cell(f"{one.score:.2f}"), cell(reason))
     OUT.print(shown)
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -219,7 +220,8 @@ def test_a_kill_leaves_the_earlier_output_as_it_was(logs: Path, rules: Path, tmp
     arguments = ["backtest", "--input", logs, "--output", output, "--rules", rules, "--state", tmp_path / "state"]
     work = subprocess.Popen([sys.executable, "-m", "monitor", *map(str, arguments)], env=os.environ | {"TERM": "dumb"})
     while work.poll() is None and not (tmp_path / "state" / "control.db").exists():
-        pass
+        with suppress(subprocess.TimeoutExpired):
+            work.wait(0.05)
     work.send_signal(signal.SIGKILL)
     work.wait()
     assert output.read_text() == "earlier\n"
