@@ -115,7 +115,8 @@ def main(demo: Path, incident: str) -> None:
     """Both pictures of one incident of a demo."""
     (chart,) = (demo / "charts").glob(f"*-{incident}.png")
     shutil.copy(chart, HERE / "chart.png")
-    message = json.loads((demo / "messages" / f"{incident}-opened.json").read_text("utf-8"))
+    told = {path.stem.rpartition("-")[2]: path for path in (demo / "messages").glob(f"{incident}-*.json")}
+    message = json.loads(told.get("worsened", told["opened"]).read_text("utf-8"))
     photograph(page(message), HERE / "message.png")
 
 
