@@ -14,11 +14,13 @@ def collect(
 ) -> Iterator[tuple[Window, Fetched]]:
     """Every window of `source` in which rows arrived since the watermark, fetched whole, oldest first.
 
+    Arrivals of the `overlap` before the watermark are looked at again, because rows may show later than they arrived.
     A changed window inside a longer live one is widened to it, because a window is replaced whole. Nothing is yielded
     for a window that could not be fetched: the error passes through, and the caller stores nothing. With `whole`, one
     window spans them all: a replay folds each table once.
     """
-    windows = widen(source.changed(watermark, now), live)
+    since = watermark - source.overlap if watermark is not None else None
+    windows = widen(source.changed(since, now), live)
     if whole and windows:
         windows = [Window(windows[0].start, windows[-1].end)]
     for window in windows:

@@ -96,7 +96,7 @@ class Window:
         return self.start < other.end and other.start < self.end
 
     def pieces(self, step: timedelta) -> Iterator[Window]:
-        """This window cut at every multiple of `step` from its start, oldest first."""
+        """The window cut at every multiple of `step` from its start, oldest first."""
         start = self.start
         while start < self.end:
             end = min(start + step, self.end)
@@ -226,7 +226,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Proof that a notifier took a message; `ref` lets the next message update the same one."""
+    """Proof that a notifier took the message of the decision made `at` that time; `ref` lets the next one update it."""
 
     incident: str
     notifier: str

@@ -88,7 +88,7 @@ class LogSource(Protocol):
     step: timedelta
 
     def changed(self, since: datetime | None, now: datetime) -> Sequence[Window]:
-        """Windows with rows that arrived in [since - overlap, now), oldest first; all of them if `since` is None."""
+        """Windows with rows that arrived in [since, now), oldest first; all of them if `since` is None."""
         ...
 
     def fetch(self, window: Window, now: datetime) -> Fetched:
@@ -110,10 +110,11 @@ class LogSource(Protocol):
 class Past:
     """All a detector may know: frames of rows seen before `as_of`, and what was looked at.
 
-    `by` are the columns of a group, `about` those of its subject. `activity` is ACTIVITY, `spans` SPANS of the rule's predicate, `after` SPANS of its `after:` predicate, `days` the
-    judged days (`about` columns, `day`, `seen_at`); frames a detector does not need are empty. `scores` are the other rules' findings (`about`, `rule`,
-    `stream`, `family`, `term`, `bucket`, `seen_at`, `surprise`). `hearing` tells of each
-    source what it covered, `home` (by columns, `source`, `day`, `seen_at`) which sources fed a group on a day.
+    `by` are the columns of a group, `about` those of its subject. `activity` is ACTIVITY, `spans` SPANS of the rule's
+    predicate, `after` SPANS of its `after:` predicate, `days` the judged days (`about` columns, `day`, `seen_at`),
+    `scores` the other rules' findings (`about` columns, `rule`, `stream`, `family`, `term`, `bucket`, `seen_at`,
+    `surprise`); frames a detector does not need are empty. `hearing` tells of each source what it covered, `home` (`by`
+    columns, `source`, `day`, `seen_at`) which sources fed a group on a day.
     """
 
     by: tuple[str, ...]

@@ -84,7 +84,7 @@ class FirstSeen(BaseModel):
             expected=said.said / np.maximum(said.judged, 1),
             low=0.0,
             high=0.0,
-            because=[self._because(*one) for one in zip(today["key"], quiet, *said.columns(), strict=True)],
+            because=[_because(*one) for one in zip(today["key"], quiet, said.words(), strict=True)],
             **said.frame(),
         )
         return conform(scores, SCORES, past.by)
@@ -111,21 +111,23 @@ class FirstSeen(BaseModel):
     def _observed(self, news: pd.DataFrame) -> pd.Series:
         """How much is new: the days of silence, or which news of this group on this day it is, in order of arrival."""
         if self.gap_factor:
-            return news["quiet"].dt.total_seconds() / DAY.total_seconds()
+            silence: pd.Series = news["quiet"].dt.total_seconds() / DAY.total_seconds()
+            return silence
         return news.groupby(["group", "day"]).cumcount() + 1.0
 
-    def _because(self, key: str, quiet: float, mine: float, days: float, every: float, judged: float) -> str:
-        what = f"{key.replace(chr(31), ' ')}: " if key else ""
-        since = "never seen before" if np.isnan(quiet) else f"silent for {quiet:.0f} d before"
-        return (
-            f"{what}{since}; as much on {mine:.0f} of its {days:.0f} days, "
-            f"and by {max(every, 0):,.0f} groups in {judged:,.0f} group-days"
-        )
+
+def _because(key: str, quiet: float, counts: str) -> str:
+    what = f"{key.replace(chr(31), ' ')}: " if key else ""
+    since = "never seen before" if np.isnan(quiet) else f"silent for {quiet:.0f} d before"
+    return f"{what}{since}; {counts}"
 
 
 def _silences(frame: pd.DataFrame, keys: list[str]) -> pd.Series:
-    """Time since the newest event of the same keys that had arrived on an earlier row; NaT for their first."""
-    newest = frame.groupby(keys)["last_at"].cummax()
+    """Time since the end of the newest day of the same keys that had arrived on an earlier row; NaT for their first.
+
+    Since its end, not its last event: of that, more may arrive after this row did.
+    """
+    newest = frame.groupby(keys)["day"].cummax() + DAY
     return frame["first_at"] - newest.groupby([frame[key] for key in keys]).shift()
 
 

@@ -67,9 +67,8 @@ class Limit(BaseModel):
         )
         scores = rows[(bucket >= stamp(window.start)) & (bucket < stamp(window.end))]
         because = [
-            f"{count:,.0f} in {_length(past.bucket)}, limit {self.limit:,}; "
-            f"as much on {mine:.0f} of its {days:.0f} days, and by {max(every, 0):,.0f} groups in {all_days:,.0f} group-days"
-            for count, mine, days, every, all_days in zip(scores["value"], *said.columns(), strict=True)
+            f"{count:,.0f} in {_length(past.bucket)}, limit {self.limit:,}; {words}"
+            for count, words in zip(scores["value"], said.words(), strict=True)
         ]
         return conform(
             scores.rename(columns={"value": "observed"}).assign(
@@ -82,13 +81,11 @@ class Limit(BaseModel):
 
 def _preceded(rows: pd.DataFrame, past: Past) -> pd.DataFrame:
     """Only the rows whose group did what the rule's `after` asks before the bucket, as seen by then."""
-    earlier = past.after.sort_values(["seen_at", "first_at"]).rename(
-        columns={"first_at": "before_at", "seen_at": "before_seen_at"}
-    )
-    earlier = earlier.drop_duplicates(list(past.by))[[*past.by, "before_at", "before_seen_at"]]
-    joined = rows.merge(earlier, on=list(past.by), how="left")
-    kept = (joined["before_at"] < joined["bucket"]) & (joined["before_seen_at"] <= joined["seen_at"])
-    return rows[kept.to_numpy()]
+    by = list(past.by)
+    earlier = past.after.sort_values("seen_at", kind="stable")
+    earlier = earlier.assign(before_at=earlier.groupby(by)["first_at"].cummin())[[*by, "seen_at", "before_at"]]
+    joined = pd.merge_asof(rows.sort_values("seen_at", kind="stable"), earlier, on="seen_at", by=by)
+    return joined[joined["before_at"] < joined["bucket"]].drop(columns="before_at")
 
 
 def _length(width: timedelta) -> str:

@@ -57,8 +57,8 @@ class ExportSource:
         self._fold = fold.filled(fold.text(query.name), ARRIVAL, lambda column: column)
 
     def changed(self, since: datetime | None, now: datetime) -> Sequence[Window]:
-        """Windows of width `step` with rows that arrived in [since - overlap, now), or near such rows."""
-        after = (since - self.overlap) if since is not None else clock.EPOCH
+        """Windows of width `step` with rows that arrived in [since, now), or near such rows."""
+        after = since if since is not None else clock.EPOCH
         starts: set[datetime] = set()
         for table, held in self.tables.items():
             kql = _CHANGED.format(table=table, happened=_HAPPENED.get(table, "CreatedDateTime"))

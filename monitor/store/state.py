@@ -61,7 +61,12 @@ class Store:
         elif not (self.directory / "control.db").is_file():
             raise StateError(f"{self.directory}: expected a state directory (control.db), found none")
         self._lock = lock(self.directory) if write else None
-        self._control = connect(None if self._temporary else self.directory / "control.db")
+        self._retired: dict[str, list[str]] = {}
+        try:
+            self._control = connect(None if self._temporary else self.directory / "control.db")
+        except StateError:
+            self._unlock()
+            raise
         if write:
             self.sweep()
 
@@ -76,11 +81,14 @@ class Store:
     def close(self) -> None:
         """Let go of the database and the lock."""
         self._control.close()
+        self._unlock()
+        if self._temporary:
+            self._temporary.cleanup()
+
+    def _unlock(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-        if self._temporary:
-            self._temporary.cleanup()
 
     # Facts
 
@@ -96,8 +104,10 @@ class Store:
         return Written(path, window, facts.num_rows, fetched.counts, fetched.names)
 
     def switch(self, source: str, written: Sequence[Written], watermark: datetime) -> None:
-        """Make these files live in place of every older one whose window they cover, and move the watermark: one
-        transaction, all of it or nothing.
+        """Make these files live in place of every older one whose window they cover, and move the watermark.
+
+        It is one transaction: all of it or nothing. The older files are deleted at the source's next switch, because
+        somebody may just be reading them.
 
         Raises
         ------
@@ -105,19 +115,25 @@ class Store:
             If a live window would be replaced in part: a window is replaced whole.
         """
         with self._transaction() as control:
-            old = [path for one in written for path in self._covered(control, source, one.window)]
-            control.executemany("delete from live_files where path = ?", [(path,) for path in old])
-            control.executemany(
-                "insert into live_files values (?, ?, ?, ?, ?, ?)",
-                [
-                    (one.path.name, source, stamp(one.window.start), stamp(one.window.end), one.rows, _text(one.counts))
-                    for one in written
-                ],
-            )
+            old: list[str] = []
+            for one in written:
+                covered = self._covered(control, source, one.window)
+                control.executemany("delete from live_files where path = ?", [(path,) for path in covered])
+                control.execute(
+                    "insert into live_files values (?, ?, ?, ?, ?, ?)",
+                    (one.path.name, source, *map(stamp, (one.window.start, one.window.end)), one.rows, _text(one.counts)),
+                )
+                old += covered
             _remember(control, (name for one in written for name in one.names))
             control.execute("insert or replace into watermarks values (?, ?)", (source, stamp(watermark)))
-        for path in old:
+        for path in self._retired.get(source, ()):
             (self._facts / path).unlink(missing_ok=True)
+        self._retired[source] = old
+
+    def discard(self, written: Iterable[Written]) -> None:
+        """Delete files that will never be live, because another window of their source could not be fetched."""
+        for one in written:
+            one.path.unlink(missing_ok=True)
 
     def _covered(self, control: sqlite3.Connection, source: str, window: Window) -> list[str]:
         rows = control.execute(
@@ -173,14 +189,17 @@ class Store:
         findings: Iterable[tuple[Finding, str, Decision]],
         incidents: Iterable[Incident],
         decisions: Iterable[Decision],
+        as_of: datetime | None = None,
     ) -> None:
-        """Keep what a tick concluded: judged_until, findings (with their incident and its decision), incidents and
-        decisions, in one transaction.
+        """Keep what a tick concluded, in one transaction.
+
+        That is how far each rule judged each source (of facts seen before `as_of`), findings (with their incident and
+        its decision), incidents and decisions.
         """
         with self._transaction() as control:
             control.executemany(
-                "insert or replace into judged values (?, ?, ?)",
-                [(rule, source, stamp(until)) for (rule, source), until in judged.items()],
+                "insert or replace into judged values (?, ?, ?, ?)",
+                [(rule, source, stamp(until), stamp(as_of or until)) for (rule, source), until in judged.items()],
             )
             control.executemany(
                 "insert or ignore into findings values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -213,6 +232,11 @@ class Store:
         rows = self._control.execute("select rule, source, until_at from judged")
         return {(rule, source): _time(until) for rule, source, until in rows}
 
+    def judged_as_of(self) -> dict[str, datetime]:
+        """Per rule, before when the facts were seen that it last judged."""
+        rows = self._control.execute("select rule, max(as_of) from judged group by rule")
+        return {rule: _time(as_of) for rule, as_of in rows}
+
     def known(self, since: datetime) -> set[str]:
         """Keys of the findings kept so far whose bucket starts at or after `since`."""
         return {key for (key,) in self._control.execute("select key from findings where bucket >= ?", (stamp(since),))}
@@ -223,14 +247,14 @@ class Store:
             "select body, incident, reason from findings where ? is null or incident = ? order by time, key",
             (incident, incident),
         )
-        return [(bodies.load(Finding, body), one, reason) for body, one, reason in rows]
+        return [(bodies.finding(body), one, reason) for body, one, reason in rows]
 
     def incidents(self, state: State | None = None) -> list[Incident]:
         """Incidents, oldest first; only those in that state, if given."""
         rows = self._control.execute(
             "select body from incidents where ? is null or state = ? order by rowid", (state, state)
         )
-        return [bodies.load(Incident, body) for (body,) in rows]
+        return [bodies.incident(body) for (body,) in rows]
 
     def decisions(self, incident: str) -> list[Decision]:
         """Every decision about one incident, in order."""
@@ -254,27 +278,46 @@ class Store:
         )
         return [Notice(one, notifier, _time(at), ref) for one, notifier, at, ref in rows]
 
+    def owed(self, notifier: str, since: datetime) -> list[Decision]:
+        """Decisions from `since` on that are to be told and of which this notifier gave no notice, oldest first."""
+        rows = self._control.execute(
+            """select incident, notifier, at, reason from decisions where at >= ? and not exists (
+               select * from notices where notices.incident = decisions.incident and notices.at = decisions.at
+               and notices.notifier = ?) order by seq""",
+            (stamp(since), notifier),
+        )
+        return [one for one in (bodies.decision(*row) for row in rows) if one.told]
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         self._control.execute("begin immediate")
         try:
             yield self._control
+            self._control.execute("commit")
         except BaseException:
-            self._control.execute("rollback")
+            if self._control.in_transaction:
+                self._control.execute("rollback")
             raise
-        self._control.execute("commit")
 
 
 def _remember(control: sqlite3.Connection, names: Iterable[Name]) -> None:
     """The newest name wins; first and last seen only widen."""
     control.executemany(
-        """insert into names values (?, ?, ?, ?, ?, ?) on conflict (identity) do update set
-           name = iif(excluded.last_at >= last_at and excluded.name <> '', excluded.name, name),
+        """insert into names values (?, ?, ?, ?, ?, ?, ?) on conflict (identity) do update set
+           name = iif(excluded.named_at >= named_at and excluded.name <> '', excluded.name, name),
+           named_at = max(named_at, excluded.named_at),
            kind = iif(excluded.last_at >= last_at and excluded.kind <> '', excluded.kind, kind),
            app_id = iif(excluded.last_at >= last_at and excluded.app_id <> '', excluded.app_id, app_id),
            first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)""",
-        [(one.identity, one.name, one.kind, one.app_id, stamp(one.first_at), stamp(one.last_at)) for one in names],
+        [
+            (one.identity, one.name, one.kind, one.app_id, *map(stamp, (one.first_at, one.last_at)), _named_at(one))
+            for one in names
+        ],
     )
+
+
+def _named_at(name: Name) -> str:
+    return stamp(name.last_at) if name.name else ""
 
 
 def _sync(path: Path) -> None:

@@ -26,8 +26,8 @@ def replay(app: App, since: datetime | None = None, until: datetime | None = Non
     """What the daemon would have concluded, had it ticked every 5 minutes from `since` to `until`.
 
     Everything is collected once and every rule judged once, over the whole stretch; then findings are triaged in the
-    order in which ticks would have come upon them, and told to the notifiers, if there are any. Without bounds: from the
-    first fact to the last arrival.
+    order in which ticks would have come upon them, and told to the notifiers, if there are any. Without bounds: from
+    the first fact to the last arrival.
     """
     horizon = ceil(until, BIN) if until else None
     sources = []
@@ -89,7 +89,7 @@ def _triage(
             triaged.decisions,
         )
         decisions += triaged.decisions
-        unsent += notify(app, triaged, tick) if app.notifiers else []
+        unsent = notify(app, tick)
     return tuple(incidents.values()), tuple(decisions), tuple(unsent)
 
 
@@ -97,8 +97,8 @@ def _judged_until(
     judged: Sequence[Judged], hearing: Mapping[str, Hearing], stretch: Window
 ) -> tuple[list[datetime], dict[str, npt.NDArray[np.datetime64]]]:
     """Every tick of the stretch, and per rule how far it was judged at each."""
-    ticks = np.arange(stamp(stretch.start) + np.timedelta64(BIN), stamp(stretch.end) + np.timedelta64(BIN), BIN)
-    ticks = ticks.astype("datetime64[us]")
+    steps = np.arange(1, (stretch.end - stretch.start) // BIN + 1)
+    ticks = stamp(stretch.start) + steps * np.timedelta64(BIN)
     reach = {name: one.reaches(ticks, ticks) - np.timedelta64(one.settle) for name, one in hearing.items()}
     until = {
         one.rule.id: np.minimum.reduce([reach[name] for name in one.sources if name in reach])

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from monitor.clock import BIN, DAY, floor, midnight
 from monitor.collect import collect
 from monitor.coverage import Hearing
 from monitor.errors import MintwatchError
-from monitor.model import Finding, Notice, Window
+from monitor.model import Finding, Message, Notice, Window
 from monitor.notify import compose
-from monitor.ports import Counts, LogSource
+from monitor.ports import Counts, LogSource, Notifier
+from monitor.rules import Rule
 from monitor.triage import Triaged, triage
 from monitor.worker.app import App, Report, RuleReport, SourceReport
 from monitor.worker.judging import Judged, hear, judge
@@ -22,6 +24,10 @@ log = logging.getLogger("mintwatch.worker")
 T = TypeVar("T")
 WIDEST = timedelta(hours=24)
 """No bucket is wider than a day: a changed bin touches no bucket that starts earlier than this before it."""
+OWED = 3 * DAY
+"""How old a decision may be and still be told by a notifier that failed, or is new."""
+PATIENCE = 7 * DAY
+"""For how long the work of a rule that keeps failing is kept for it, at the cost of judging all that again."""
 DEFAULT_NOTIFIER = "console"
 
 
@@ -31,14 +37,13 @@ def tick(app: App, now: datetime) -> Report:
     `now` is rounded down to 5 minutes, so that `as_of` always falls on a bin edge.
     """
     as_of = floor(now, BIN)
-    before = [app.store.watermark(source.name) for source in app.sources]
     sources = [gather(app, source, as_of) for source in app.sources]
-    window = _touched(app, before, as_of)
+    window = _touched(app, as_of)
     judged, rules, hearing = judge_all(app, window, as_of)
     known = app.store.known(window.start)
     found = [one for each in judged for one in each.findings if one.key not in known]
     triaged = conclude(app, sorted(found, key=lambda one: (one.time, one.key)), judged, hearing, as_of)
-    unsent = notify(app, triaged, as_of)
+    unsent = notify(app, as_of)
     return Report(as_of, tuple(sources), tuple(rules), triaged.incidents, triaged.decisions, tuple(unsent))
 
 
@@ -48,10 +53,14 @@ def gather(app: App, source: LogSource, as_of: datetime, *, whole: bool = False)
     def work() -> SourceReport:
         written, total, facts = [], Counts(), 0
         since, live = app.store.watermark(source.name), app.store.windows(source.name)
-        for window, fetched in collect(source, since, live, as_of, whole=whole):
-            written.append(app.store.write(source.name, window, fetched))
-            total, facts = total + fetched.counts, facts + fetched.facts.num_rows
-        app.store.switch(source.name, written, as_of)
+        try:
+            for window, fetched in collect(source, since, live, as_of, whole=whole):
+                written.append(app.store.write(source.name, window, fetched))
+                total, facts = total + fetched.counts, facts + fetched.facts.num_rows
+            app.store.switch(source.name, written, as_of)
+        except MintwatchError:
+            app.store.discard(written)
+            raise
         return SourceReport(source.name, len(written), total, facts)
 
     return guarded(source.name, work, lambda error: SourceReport(source.name, error=error))
@@ -65,16 +74,18 @@ def judge_all(app: App, window: Window, as_of: datetime) -> tuple[list[Judged], 
     if not tables["facts"]:
         return judged, reports, {}
     hearing = hear(app.engine, tables, app.sources)
-    last = [rule for rule in app.rules if "scores" in rule.judge.needs]
-    for place, rule in enumerate([*(rule for rule in app.rules if rule not in last), *last]):
+
+    def work(rule: Rule) -> RuleReport:
+        one = judge(rule, app.engine, tables, hearing, window, as_of, tuple(judged))
+        judged.append(one)
+        return RuleReport(rule.id, one.judged, one.unjudged, len(one.findings))
+
+    def failed(rule: Rule, error: str) -> RuleReport:
+        return RuleReport(rule.id, error=error)
+
+    for place, rule in enumerate(sorted(app.rules, key=lambda rule: "scores" in rule.judge.needs)):
         app.progress("judging", place / len(app.rules))
-
-        def work(rule: object = rule) -> RuleReport:
-            one = judge(rule, app.engine, tables, hearing, window, as_of, tuple(judged))  # type: ignore[arg-type]
-            judged.append(one)
-            return RuleReport(one.rule.id, one.judged, one.unjudged, len(one.findings))
-
-        reports.append(guarded(rule.id, work, lambda error, rule=rule: RuleReport(rule.id, error=error)))  # type: ignore[misc]
+        reports.append(guarded(rule.id, partial(work, rule), partial(failed, rule)))
     app.progress("judging", 1.0)
     return judged, reports, hearing
 
@@ -100,6 +111,7 @@ def conclude(
         [(one, triaged.belongs[one.key], reasons[triaged.belongs[one.key]]) for one in found],
         triaged.incidents,
         triaged.decisions,
+        now,
     )
     return triaged
 
@@ -112,27 +124,32 @@ def judged_until(
     return {one.rule.id: {name: reach[name] for name in one.sources if name in reach} for one in judged}
 
 
-def notify(app: App, triaged: Triaged, now: datetime) -> list[str]:
-    """Send what was decided to be told; a notice is written after each send. Returns what could not be sent."""
-    incidents = {one.id: one for one in triaged.incidents}
+def notify(app: App, now: datetime) -> list[str]:
+    """Send every notifier what it is owed, oldest first; returns what could not be sent, and is tried again next time.
+
+    A notice is written after each send. A crash between the two sends once more: never lost comes first.
+    """
+    owed = {one.name: app.store.owed(one.name, now - OWED) for one in app.notifiers}
+    if not any(owed.values()):
+        return []
+    incidents = {one.id: one for one in app.store.incidents()}
     names, rules = app.store.names(), {rule.id: rule for rule in app.rules}
     unsent = []
-    for decision in triaged.decisions:
-        if not decision.told:
-            continue
-        findings = [one for one, _, _ in app.store.findings(decision.incident)]
-        message = compose(decision, incidents[decision.incident], findings, rules, names, now)
-        for notifier in app.notifiers:
-
-            def work(notifier: object = notifier) -> str:
-                ref = notifier.send(message)  # type: ignore[attr-defined]
-                app.store.note(Notice(decision.incident, notifier.name, now, ref))  # type: ignore[attr-defined]
-                return ""
-
-            error = guarded(notifier.name, work, lambda error: error)
+    for notifier in app.notifiers:
+        for decision in owed[notifier.name]:
+            findings = [one for one, _, _ in app.store.findings(decision.incident)]
+            message = compose(decision, incidents[decision.incident], findings, rules, names, now)
+            error = guarded(notifier.name, partial(_send, app, notifier, message, decision.at), str)
             if error:
                 unsent.append(f"{notifier.name}: {decision.incident}: {error}")
     return unsent
+
+
+def _send(app: App, notifier: Notifier, message: Message, decided_at: datetime) -> str:
+    """Send it, then write the notice; '' because nothing went wrong."""
+    ref = notifier.send(message)
+    app.store.note(Notice(message.incident, notifier.name, decided_at, ref))
+    return ""
 
 
 def guarded(name: str, work: Callable[[], T], failed: Callable[[str], T]) -> T:
@@ -147,14 +164,19 @@ def guarded(name: str, work: Callable[[], T], failed: Callable[[str], T]) -> T:
         return failed(f"{type(error).__name__}: {error}")
 
 
-def _touched(app: App, before: Sequence[datetime | None], as_of: datetime) -> Window:
-    """The buckets that rows seen since the last tick may have changed, in whole days; at most a day back at first."""
-    known = [one for one in before if one]
+def _touched(app: App, as_of: datetime) -> Window:
+    """The buckets changed by rows that some rule has not judged yet, in whole days; at least those since yesterday.
+
+    So a rule that failed, or a crash before its findings were kept, leaves its work to the next tick.
+    """
+    start = midnight(as_of) - DAY
+    judged = app.store.judged_as_of()
+    known = [judged[rule.id] for rule in app.rules if rule.id in judged]
     if not known or not app.store.live():
-        return Window(midnight(as_of) - DAY, as_of)
-    since = min(known) - max((source.overlap for source in app.sources), default=timedelta(0)) - BIN
+        return Window(start, as_of)
+    since = max(min(known), max(known) - PATIENCE)
+    since -= max((source.overlap for source in app.sources), default=timedelta(0)) + BIN
     query = "facts\n| where seen_at >= since and seen_at < as_of\n| summarize at = min(at)"
     answer = app.engine.run(query, {"facts": app.store.live()}, {"since": since, "as_of": as_of})
     (first,) = answer.column("at").to_pylist()
-    start = midnight((first or as_of) - WIDEST)
-    return Window(min(start, midnight(as_of) - DAY), as_of)
+    return Window(min(start, midnight((first or as_of) - WIDEST)), as_of)

@@ -38,7 +38,7 @@ where: outcome == "failed"
 by: [identity]
 bucket: 15m
 detector: limit
-params: {limit: 5, lookback: 3d}
+params: {limit: 5, lookback: 1d}
 """,
     "addresses": """
 where: outcome == "issued"
@@ -46,7 +46,7 @@ measure: distinct ip
 by: [identity]
 bucket: 1h
 detector: limit
-params: {limit: 4, lookback: 3d}
+params: {limit: 4, lookback: 1d}
 """,
     "expired": """
 where: code == "7000222"
@@ -61,14 +61,14 @@ where: outcome == "failed"
 by: [ip]
 bucket: 30m
 detector: limit
-params: {limit: 6}
+params: {limit: 6, lookback: 1d}
 """,
     "surge": """
 where: outcome == "issued"
 by: [identity]
 bucket: 1h
 detector: spike
-params: {lookback: 3d, warmup: 1d, min_count: 8, ratio: 2.0}
+params: {lookback: 2d, warmup: 1d, min_count: 8, ratio: 2.0}
 """,
     "country": """
 where: outcome == "issued"
@@ -179,7 +179,7 @@ def _workloads(dice: Random, days: int) -> Iterator[Row]:
 
 
 def _mischief(dice: Random, who: int, at: datetime) -> Iterator[Row]:
-    """A burst of failures, of tokens, of addresses, of an expired secret; a new country; a first token for the vault."""
+    """A burst of failures, tokens, addresses or an expired secret; a new country; a first token for the vault."""
     match dice.randrange(6):
         case 0:
             for _ in range(dice.randrange(4, 14)):

@@ -17,10 +17,18 @@ create table names (
     kind text not null,
     app_id text not null,
     first_at text not null,
-    last_at text not null
+    last_at text not null,
+    named_at text not null
 ) strict;
 
-create table judged (rule text not null, source text not null, until_at text not null, primary key (rule, source)) strict;
+-- How far each rule judged each source, and before when the facts were seen that it judged.
+create table judged (
+    rule text not null,
+    source text not null,
+    until_at text not null,
+    as_of text not null,
+    primary key (rule, source)
+) strict;
 
 create table findings (
     key text primary key,
