@@ -201,10 +201,15 @@ def _shipped(one: Rule) -> Iterator[str]:
         ("also looks like this", "; ".join(one.falsepositives)),
     ]
     yield from table(("", ""), [row for row in rows if row[1]])
-    yield f"```kusto\n{one.where.strip()}\n```\n"
+    yield f"```kusto\n{unbracketed(one.where)}\n```\n"
     if one.after:
-        yield f"After:\n\n```kusto\n{one.after.strip()}\n```\n"
+        yield f"After:\n\n```kusto\n{unbracketed(one.after)}\n```\n"
     yield f"{one.runbook.strip()}\n"
+
+
+def unbracketed(predicate: str) -> str:
+    """As it was written: loading a rule puts `kind`, a word of KQL, in brackets."""
+    return predicate.strip().replace("['kind']", "kind")
 
 
 def detectors() -> str:
