@@ -189,17 +189,16 @@ class Store:
         findings: Iterable[tuple[Finding, str, Decision]],
         incidents: Iterable[Incident],
         decisions: Iterable[Decision],
-        as_of: datetime | None = None,
     ) -> None:
         """Keep what a tick concluded, in one transaction.
 
-        That is how far each rule judged each source (of facts seen before `as_of`), findings (with their incident and
-        its decision), incidents and decisions.
+        That is how far each rule judged each source (for the source '': before when the facts were seen that it
+        judged), findings (with their incident and its decision), incidents and decisions.
         """
         with self._transaction() as control:
             control.executemany(
-                "insert or replace into judged values (?, ?, ?, ?)",
-                [(rule, source, stamp(until), stamp(as_of or until)) for (rule, source), until in judged.items()],
+                "insert or replace into judged values (?, ?, ?)",
+                [(rule, source, stamp(until)) for (rule, source), until in judged.items()],
             )
             control.executemany(
                 "insert or ignore into findings values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -229,12 +228,12 @@ class Store:
 
     def judged(self) -> dict[tuple[str, str], datetime]:
         """How far each (rule, source) was judged."""
-        rows = self._control.execute("select rule, source, until_at from judged")
+        rows = self._control.execute("select rule, source, until_at from judged where source <> ''")
         return {(rule, source): _time(until) for rule, source, until in rows}
 
     def judged_as_of(self) -> dict[str, datetime]:
         """Per rule, before when the facts were seen that it last judged."""
-        rows = self._control.execute("select rule, max(as_of) from judged group by rule")
+        rows = self._control.execute("select rule, until_at from judged where source = ''")
         return {rule: _time(as_of) for rule, as_of in rows}
 
     def known(self, since: datetime) -> set[str]:

@@ -107,11 +107,11 @@ def conclude(
     )
     reasons = {one.incident: one for one in triaged.decisions}
     app.store.conclude(
-        {(rule, source): at for rule, each in until.items() for source, at in each.items()},
+        {(one.rule.id, ""): now for one in judged}
+        | {(rule, source): at for rule, each in until.items() for source, at in each.items()},
         [(one, triaged.belongs[one.key], reasons[triaged.belongs[one.key]]) for one in found],
         triaged.incidents,
         triaged.decisions,
-        now,
     )
     return triaged
 

@@ -58,6 +58,11 @@ def steady(days: float, identity: str = "entra:1", beat: timedelta = 30 * MINUTE
     return [Event(f"{identity}/{at.isoformat()}", at, at + 3 * MINUTE, identity=identity) for at in moments]
 
 
+def tenant(days: float, start: datetime = NOON) -> list[Event]:
+    """Ten identities that do the same every hour."""
+    return [one for n in range(10) for one in steady(days, f"entra:{n}", HOUR, start)]
+
+
 def burst(at: datetime, count: int, identity: str = "entra:1", code: str = "7000215") -> list[Event]:
     """Failures a few seconds apart, each seen two minutes later."""
     moments = [at + n * timedelta(seconds=7) for n in range(count)]

@@ -21,7 +21,7 @@ from monitor.store import Store
 from monitor.testing.sources import Event, ScriptedSource
 from monitor.worker import judge, replay, tick
 from monitor.worker.judging import hear
-from tests.worker.scripts import DAY, HOUR, MINUTE, NOON, app, burst, kept, steady, truth
+from tests.worker.scripts import DAY, HOUR, MINUTE, NOON, app, burst, kept, tenant, truth
 
 OVERLAP = 15 * MINUTE
 
@@ -49,7 +49,7 @@ def test_rows_that_show_after_they_arrived_count_because_of_the_overlap(
 
 def test_no_finding_waits_for_a_row_that_may_still_show(engine: DuckEngine, judged: dict[str, Rule]) -> None:
     """Off: `overlap` in `judged_at` of monitor/worker/judging.py."""
-    quick = steady(2) + burst(NOON + 2 * DAY, 20)
+    quick = tenant(2) + burst(NOON + 2 * DAY, 20)
     slow = [
         Event(one.key, one.at, one.arrived, one.arrived + 9 * MINUTE, one.identity, one.outcome, code=one.code)
         for one in quick
@@ -147,7 +147,7 @@ def test_what_was_not_seen_yet_is_not_judged_because_of_as_of(
 ) -> None:
     """Off: `and seen_at < as_of` in monitor/aggregate.py. The second case is the test of the test."""
     late = [Event(one.key, one.at, one.at + 5 * HOUR, None, one.identity, "failed") for one in burst(NOON, 20)]
-    source = ScriptedSource(events=steady(2, start=NOON - 2 * DAY) + late)
+    source = ScriptedSource(events=tenant(2, NOON - 2 * DAY) + late)
     with Store() as store:
         replay(app([source], [], store, engine))
         tables = {"facts": store.live()}

@@ -21,14 +21,8 @@ create table names (
     named_at text not null
 ) strict;
 
--- How far each rule judged each source, and before when the facts were seen that it judged.
-create table judged (
-    rule text not null,
-    source text not null,
-    until_at text not null,
-    as_of text not null,
-    primary key (rule, source)
-) strict;
+-- How far each rule judged each source; for the source '': before when the facts were seen that the rule judged.
+create table judged (rule text not null, source text not null, until_at text not null, primary key (rule, source)) strict;
 
 create table findings (
     key text primary key,

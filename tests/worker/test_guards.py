@@ -1,0 +1,130 @@
+"""One broken source, rule or notifier neither stops nor blinds the others, and the report names it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+import pandas as pd
+
+from monitor.kql import DuckEngine
+from monitor.model import State, Window
+from monitor.ports import Past
+from monitor.rules import Rule
+from monitor.store import Store
+from monitor.testing.sources import Event, ScriptedSource
+from monitor.worker import tick
+from tests.worker.scripts import DAY, HOUR, MINUTE, NOON, Memory, app, burst, kept, tenant, truth
+
+END = NOON + 2 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A detector that fails until it is mended."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"activity"})
+    least: ClassVar[float] = 1.0
+    lookback: timedelta = 2 * DAY
+
+    def score(self, past: Past, window: Window) -> pd.DataFrame:
+        raise ZeroDivisionError("as scripted")
+
+
+def test_a_source_that_fails_leaves_the_others_judged_and_is_named(engine: DuckEngine, judged: dict[str, Rule]) -> None:
+    good = ScriptedSource(name="good", events=tenant(2.1) + burst(END - HOUR, 20))
+    bad = ScriptedSource(name="bad", events=tenant(2.1), fails=frozenset({END}))
+    with Store() as store:
+        report = tick(app([bad, good], [judged["failures"]], store, engine), END)
+        assert [bool(one.error) for one in report.sources] == [True, False]
+        assert not report.finished
+        assert len(store.findings()) == 1
+        assert store.watermark("bad") is None
+        assert store.windows("bad") == []
+        report = tick(app([bad, good], [judged["failures"]], store, engine), END + 5 * MINUTE)
+        assert report.finished
+        assert store.watermark("bad") == END + 5 * MINUTE
+
+
+def test_a_source_that_fails_halfway_leaves_no_file_behind(engine: DuckEngine) -> None:
+    source = ScriptedSource(events=tenant(1), fails=frozenset({END}))
+    with Store() as store:
+        window = Window(NOON, NOON + HOUR)
+        written = [store.write("scripted", window, source.fetch(window, END - MINUTE))]
+        store.discard(written)
+        tick(app([source], [], store, engine), END)
+        assert list((store.directory / "facts").iterdir()) == []
+
+
+def test_a_rule_that_fails_is_named_stops_nobody_and_catches_up(engine: DuckEngine, judged: dict[str, Rule]) -> None:
+    """Off: `judged_as_of` in `_touched` of monitor/worker/ticking.py."""
+    failures = judged["failures"]
+    broken = failures.made("broken.yml", Broken())
+    other = judged["expired"]
+    attack = END + HOUR
+    source = ScriptedSource(events=tenant(7) + burst(attack, 20, code="7000222"), step=DAY)
+    with Store() as store:
+        tick(app([source], [failures, other], store, engine), END)
+        for days in (0.2, 1.2, 2.2, 3.2):
+            report = tick(app([source], [broken, other], store, engine), END + days * DAY)
+            assert {one.name: bool(one.error) for one in report.rules} == {"failures": True, "expired": False}
+        assert {one.rule for one, _, _ in store.findings()} == {"expired"}
+        tick(app([source], [failures, other], store, engine), END + 4 * DAY)
+        assert {one.rule for one, _, _ in store.findings()} == {"expired", "failures"}
+
+
+def test_a_notifier_that_fails_is_named_and_gets_its_messages_later_once(
+    engine: DuckEngine, judged: dict[str, Rule]
+) -> None:
+    """Off: `owed` in `notify` of monitor/worker/ticking.py."""
+    good, bad = Memory("good"), Memory("bad", down=True)
+    source = ScriptedSource(events=tenant(2.1) + burst(END - HOUR, 20))
+    with Store() as store:
+        world = app([source], [judged["failures"]], store, engine, [bad, good])
+        report = tick(world, END)
+        assert [one.split(":")[0] for one in report.unsent] == ["bad"]
+        assert (len(good.took), len(bad.took)) == (1, 0)
+        bad.down = False
+        assert tick(world, END + 5 * MINUTE).unsent == ()
+        tick(world, END + 10 * MINUTE)
+        assert [len(one.took) for one in (good, bad)] == [1, 1]
+
+
+def test_an_outage_does_not_resolve_what_nobody_looked_at(engine: DuckEngine, judged: dict[str, Rule]) -> None:
+    """Off: resolution by `now` instead of `judged_until`, or `dense` counting the silence itself."""
+    attack = NOON + 3 * DAY
+    before = [one for one in tenant(4) if one.at < attack + HOUR]
+    source = ScriptedSource(events=before + burst(attack, 20), step=DAY)
+
+    def states(at: datetime) -> set[State]:
+        tick(app([source], [judged["failures"]], store, engine), at)
+        return {one.state for one in store.incidents()}
+
+    with Store() as store:
+        assert states(attack + HOUR) == {State.OPEN}
+        for hours in (4, 11, 20, 35):  # over midnight, and long enough to be most of what was ever looked at
+            assert states(attack + hours * HOUR) == {State.OPEN}
+        back = attack + 40 * HOUR
+        source.events += [Event(f"{one.key}'", one.at, max(one.arrived, back), None, one.identity) for one in tenant(5)]
+        assert states(back + 30 * MINUTE) == {State.RESOLVED}
+
+
+def test_nobody_behind_a_finding_does_not_blind_its_rule(engine: DuckEngine, judged: dict[str, Rule]) -> None:
+    guesses = [
+        Event(one.key, one.at, one.arrived, None, "", "failed", ip="66.0.0.1") for one in burst(END - HOUR, 20)
+    ]
+    known = [Event(one.key, one.at, one.arrived, None, one.identity, one.outcome, f"10.0.0.{n % 12}")
+             for n, one in enumerate(tenant(2.1))]
+    with Store() as store:
+        report = tick(app([ScriptedSource(events=known + guesses)], [judged["spray"]], store, engine), END)
+        assert report.finished, report
+        assert [(one.subject, one.members) for one, _, _ in store.findings()] == [("ip:66.0.0.1", ())]
+
+
+def test_a_tenant_that_never_said_anything_is_no_error(engine: DuckEngine, judged: dict[str, Rule]) -> None:
+    with Store() as store:
+        for minutes in (0, 5):
+            report = tick(app([ScriptedSource()], judged.values(), store, engine), END + minutes * MINUTE)
+            assert report.finished, report
+            assert (report.incidents, kept(store)) == ((), truth([]))
