@@ -45,8 +45,10 @@ def calibrate(scores: pd.DataFrame, by: tuple[str, ...], bucket: timedelta) -> C
 
 
 def rarity(said: Floats, judged: Floats, said_all: Floats, judged_all: Floats) -> Floats:
-    """log10 of the chance of a day on which the group says at least this: `(k + m r) / (d + m)`, the Bayes estimate of
-    its own rate k / d with the rate over all groups, `r = (K + 1) / (D + 1)`, as prior of weight m = 30 days.
+    """log10 of the chance of a day on which the subject says at least this: `(k + m r) / (d + m)`.
+
+    The Bayes estimate of its own rate k / d, with the rate over all subjects, `r = (K + 1) / (D + 1)`, as prior of
+    weight m = 30 days.
 
     >>> round(float(-rarity(*map(np.array, (0.0, 28.0, 2.0, 8399.0)))), 2)
     3.73
@@ -61,4 +63,4 @@ def per_day(log_p: Floats, buckets: float) -> Floats:
     >>> float(per_day(np.array([-5.0]), 100.0)[0])
     -3.0
     """
-    return np.minimum(log_p + np.log10(buckets), 0.0)
+    return np.asarray(np.minimum(log_p + np.log10(buckets), 0.0))

@@ -66,8 +66,8 @@ class Hearing:
         """Whether the source speaks all the time, as far as was seen before 00:00 UTC of `t`.
 
         It does if at least 95 % of the hours of the 7 days up to its newest row held one, its longest empty stretch
-        left out. Neither the silence since the newest row nor one outage before it makes a source sparse, or an outage would
-        soon look like peace. With fewer than `LEAST` hours heard nothing can be said: not dense.
+        left out. Neither the silence since the newest row nor one outage before it makes a source sparse, or an outage
+        would soon look like peace. With fewer than `LEAST` hours heard nothing can be said: not dense.
         """
         end = stamp(midnight(t))
         seen = self.at[(self.seen_at < end) & (self.at < end)]
@@ -119,11 +119,12 @@ class Hearing:
         windows = self.covered(as_of)
         if not windows:
             return np.zeros(buckets.size, dtype=bool)
-        starts = np.array([stamp(self._whole(one.start, width, first=one is windows[0])) for one in windows])
-        ends = np.array([stamp(one.end) for one in windows])
+        starts: Times = np.array([stamp(self._whole(one.start, width, first=one is windows[0])) for one in windows])
+        ends: Times = np.array([stamp(one.end) for one in windows])
         slot = np.searchsorted(starts, buckets, side="right") - 1
         room = np.timedelta64(self.settle)
-        return (slot >= 0) & (buckets + np.timedelta64(width) <= ends[np.maximum(slot, 0)] + room)
+        inside = buckets + np.timedelta64(width) <= ends[np.maximum(slot, 0)] + room
+        return np.asarray((slot >= 0) & inside)
 
     def _whole(self, start: datetime, width: timedelta, *, first: bool) -> datetime:
         """The first bucket an interval covers: where it began to speak again after an outage, only a whole one."""
@@ -148,7 +149,7 @@ def days_of(times: Times) -> Times:
 
 def stamp(at: datetime) -> np.datetime64:
     """An aware time as numpy datetime64[us] in UTC."""
-    return np.datetime64(pd.Timestamp(at).tz_convert("UTC").tz_localize(None).to_datetime64(), "us")
+    return np.datetime64(pd.Timestamp(at).tz_convert("UTC").tz_localize(None).to_pydatetime(), "us")
 
 
 def aware(at: np.datetime64) -> datetime:

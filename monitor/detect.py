@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import pandas as pd
 
@@ -58,10 +59,10 @@ class _Said:
         return True
 
 
-def _finding(rule: Rule, group: tuple[str, ...], row: dict[str, object]) -> Finding:
+def _finding(rule: Rule, group: tuple[str, ...], row: Mapping[Hashable, Any]) -> Finding:
     word, column = rule.subject
     values = dict(zip(rule.by, group, strict=True))
-    bucket, seen_at = _moment(row["bucket"]), _moment(row["seen_at"])
+    bucket, seen_at = row["bucket"].to_pydatetime(), row["seen_at"].to_pydatetime()
     return Finding(
         rule=rule.id,
         detector=rule.detector,
@@ -71,19 +72,18 @@ def _finding(rule: Rule, group: tuple[str, ...], row: dict[str, object]) -> Find
         experimental=rule.status == "experimental",
         subject=f"{word}:{values.get(column, '')}",
         group=tuple(values.items()),
-        term=str(row["term"]),
+        term=row["term"],
         bucket=bucket,
         bucket_end=bucket + rule.bucket,
         time=seen_at + BIN,
         judged_at=seen_at + BIN,
-        because=str(row["because"]),
-        **{name: float(row[name]) for name in ("surprise", "observed", "expected", "low", "high")},  # type: ignore[arg-type]
+        surprise=row["surprise"],
+        observed=row["observed"],
+        expected=row["expected"],
+        low=row["low"],
+        high=row["high"],
+        because=row["because"],
     )
-
-
-def _moment(value: object) -> datetime:
-    assert isinstance(value, pd.Timestamp)
-    return value.to_pydatetime()
 
 
 def ordered(found: Sequence[Finding]) -> Iterator[Finding]:

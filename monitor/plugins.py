@@ -32,6 +32,6 @@ def load(group: str) -> Mapping[str, Any]:
         try:
             found[entry.name] = entry.load()
         except Exception as error:
-            owner = entry.dist.name if entry.dist else "an unknown distribution"
-            raise PermanentError(f"{group}: {entry.name} = {entry.value} of {owner} cannot be loaded: {error}") from error
+            named = f"{entry.name} = {entry.value} of {entry.dist.name if entry.dist else 'an unknown distribution'}"
+            raise PermanentError(f"{group}: {named} cannot be loaded: {error}") from error
     return found

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from monitor.model import Decision, Finding, Incident, Reason, State, digest, together
 from monitor.rules import Rule
 
-
 SCORES = "scores"
 """The stream of rules over other rules' findings: no evidence of its own."""
 
@@ -99,8 +98,9 @@ def _open(finding: Finding, now: datetime) -> Incident:
 
 
 def _add(incident: Incident, finding: Finding, now: datetime) -> Incident:
-    """The incident with one more finding. Its surprise is that of its distinct evidence (stream, measure family) of
-    the strongest: the same tokens seen by three rules count once.
+    """The incident with one more finding, as surprising as its distinct evidence together.
+
+    Evidence is distinct by stream and measure family: the same tokens seen by three rules count once, by the strongest.
     """
     evidence = {(stream, family): surprise for stream, family, surprise in incident.evidence}
     if finding.stream != SCORES:

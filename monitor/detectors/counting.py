@@ -17,12 +17,12 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Days on which a group said at least this, of the days it was judged; and how many groups ever did, of all their
-    judged days.
+    """Days on which a subject said at least this, of the days it was known; and how many ever did, of all their days.
 
-    Over all groups it is groups that count, not days: what a group without a past of it is measured by is how often one
-    like it did so for the first time, and a few that do it daily say nothing of that. Beyond the loudest of all days, `said_all` runs from 0 towards -1 as the share of that day in the candidate less 1:
-    the tail is carried on as a Pareto tail of index 1, so that ten times the record is ten times as rare.
+    Over all subjects it is subjects that count, not days: what one without a past of it is measured by is how often one
+    like it did so for the first time, and a few that do it daily say nothing of that. Beyond the loudest of all days,
+    `said_all` runs from 0 towards -1, as the share of that day in the candidate less 1: the tail is carried on as a
+    Pareto tail of index 1, so that ten times the record is ten times as rare.
     """
 
     said: Floats
@@ -33,6 +33,14 @@ class Said:
     def columns(self) -> tuple[Floats, Floats, Floats, Floats]:
         """The four counts, in the order of SCORES."""
         return self.said, self.judged, self.said_all, self.judged_all
+
+    def words(self) -> list[str]:
+        """The four counts in words, for each candidate."""
+        return [
+            f"as much on {said:,.0f} of its {_many(judged, 'day')}, "
+            f"and ever by {_many(max(said_all, 0.0), 'subject')} in {_many(judged_all, 'subject-day')}"
+            for said, judged, said_all, judged_all in zip(*self.columns(), strict=True)
+        ]
 
     def frame(self) -> dict[str, Floats | float]:
         """Columns of SCORES: the counts, and nothing yet of what they mean."""
@@ -93,8 +101,9 @@ def daily(
 
 
 def _known_days(judged: Days, size: int, day: np.datetime64, lookback: timedelta) -> Floats:
-    """On how many days of the lookback each group was known, and so judged: a silent day of a known group is judged
-    too. What lies further back is left out, so that nothing depends on how far facts were read.
+    """On how many days of the lookback each group was known, and so judged: silent days of it are judged, too.
+
+    What lies further back is left out, so that nothing depends on how far facts were read.
     """
     known = judged.before(day, lookback)
     first = np.full(size, day)
@@ -150,6 +159,10 @@ def count(groups: Ints, observed: Floats, past_groups: Ints, past_observed: Floa
         dtype=np.float64,
     )
     return Said(said, known_days[groups], said_all, np.full(groups.size, known_days.sum()))
+
+
+def _many(number: float, noun: str) -> str:
+    return f"{number:,.0f} {noun}{'' if number == 1 else 's'}"
 
 
 def numbers(by: tuple[str, ...], *frames: pd.DataFrame) -> list[Ints]:

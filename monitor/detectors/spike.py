@@ -27,14 +27,12 @@ WEEK = 7
 SATURDAY = 5
 SAME_WEEKDAY, SAME_TYPE, OTHER_TYPE = 1.0, 0.6, 0.1
 """How much a day of the past weighs: the same weekday, another of its type (working day or weekend), another type."""
-
-
 PRIOR_SPREAD, PRIOR_DAYS = 0.3, 14
 """What is believed of the spread of a group's daily peaks (log scale) before any is seen, and how many days' worth."""
-ALIKE = 0.6
 FREEDOM = 8.0
+"""Degrees of freedom, at most, of what a day's peak may be: however many days were alike, the tail stays heavy."""
+ALIKE = 0.6
 """An earlier day whose peak was at least this share of the count shows that such days happen."""
-
 EXPECTED = {"bucket": SCORES["bucket"], "expected": "float64", "low": "float64", "high": "float64"}
 
 
@@ -71,10 +69,10 @@ class Spike(BaseModel):
 
     >>> regular = np.full((1, 28), 10.0)
     >>> round(float(-daily_tail(np.array([40.0]), regular)[0]), 1)
-    7.7
+    3.4
     >>> varied = np.tile([10.0, 30.0, 14.0, 22.0], 7)[None, :]
     >>> round(float(-daily_tail(np.array([40.0]), varied)[0]), 1)
-    1.2
+    0.6
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -252,8 +250,10 @@ class Counted:
         seen_at, day = naive(self.home["seen_at"]), naive(self.home["day"])
         fed = self.home[(seen_at < stamp(midnight_at)) & (day >= stamp(midnight_at - lookback))]
         known = np.ones((self.block.shape[0], starts.size), dtype=bool)
-        for place, groups in fed.astype({"place": int}).groupby("place")["group"]:
-            known[groups.unique()] &= self.hearing[place].mask(starts, self.width, midnight_at)
+        for place, hearing in enumerate(self.hearing):
+            groups = fed.loc[fed["place"] == place, "group"].unique()
+            if groups.size:
+                known[groups] &= hearing.mask(starts, self.width, midnight_at)
         return known
 
 
@@ -333,7 +333,7 @@ def band(mean: Floats, dispersion: Floats) -> tuple[Floats, Floats]:
     """The range in which 99.8 % of the counts fall if all is as it was."""
     size = 1.0 / dispersion
     share = size / (size + mean)
-    return stats.nbinom.ppf(0.001, size, share), stats.nbinom.ppf(0.999, size, share)
+    return np.asarray(stats.nbinom.ppf(0.001, size, share)), np.asarray(stats.nbinom.ppf(0.999, size, share))
 
 
 def _length(width: timedelta) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Collection, Hashable, Mapping
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from monitor.clock import DAY
 from monitor.frames import SCORES, conform, empty
 from monitor.model import COMMON, Window, together
 from monitor.ports import Need, Past
+
+Row: TypeAlias = Mapping[Hashable, Any]
 
 
 class Together(BaseModel):
@@ -52,7 +55,8 @@ class Together(BaseModel):
             rows += self._raised(mine, past)
         return conform(pd.DataFrame(rows), SCORES, past.by) if rows else empty(SCORES, past.by)
 
-    def _raised(self, mine: pd.DataFrame, past: Past) -> list[dict[str, object]]:
+    def _raised(self, mine: pd.DataFrame, past: Past) -> list[Row]:
+        """A row for each of one subject's findings on one day, in order, that raised what they come to."""
         strongest: dict[tuple[str, str], tuple[float, str]] = {}
         rows, told = [], 0.0
         for row in mine.to_dict("records"):
@@ -63,13 +67,11 @@ class Together(BaseModel):
             alone = max(surprise for surprise, _ in strongest.values())
             if len(strongest) >= self.kinds and total > max(alone, told):
                 told = total
-                rows.append(self._row(row, past, total, strongest))
+                rows.append(self._row(row, past, total, strongest.values()))
         return rows
 
-    def _row(
-        self, row: dict[str, object], past: Past, total: float, strongest: dict[tuple[str, str], tuple[float, str]]
-    ) -> dict[str, object]:
-        worst_first = sorted(strongest.values(), reverse=True)
+    def _row(self, row: Row, past: Past, total: float, strongest: Collection[tuple[float, str]]) -> Row:
+        worst_first = sorted(strongest, reverse=True)
         return {
             **{column: row[column] for column in past.by},
             "bucket": row["bucket"],
@@ -81,7 +83,7 @@ class Together(BaseModel):
             "high": float(self.kinds - 1),
             "log_p": -total - np.log10(DAY / past.bucket),
             **dict.fromkeys(("said", "judged", "said_all", "judged_all", "surprise"), np.nan),
-            "because": f"{len(strongest)} kinds of evidence in a day: "
+            "because": f"{len(strongest)} kinds of evidence in a day come to {total:.1f}: "
             + ", ".join(f"{rule} ({surprise:.1f})" for surprise, rule in worst_first)
-            + f"; each counted from {COMMON:g} on",
+            + f"; each after the first adds what it has above {COMMON:g}",
         }

@@ -121,7 +121,13 @@ class Store:
                 control.executemany("delete from live_files where path = ?", [(path,) for path in covered])
                 control.execute(
                     "insert into live_files values (?, ?, ?, ?, ?, ?)",
-                    (one.path.name, source, *map(stamp, (one.window.start, one.window.end)), one.rows, _text(one.counts)),
+                    (
+                        one.path.name,
+                        source,
+                        *map(stamp, (one.window.start, one.window.end)),
+                        one.rows,
+                        _text(one.counts),
+                    ),
                 )
                 old += covered
             _remember(control, (name for one in written for name in one.names))

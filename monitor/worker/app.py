@@ -70,4 +70,5 @@ class Report:
     @property
     def finished(self) -> bool:
         """Whether every source, rule and notifier did its work."""
-        return not (any(one.error for one in (*self.sources, *self.rules)) or self.unsent)
+        failed = any(one.error for one in self.sources) or any(one.error for one in self.rules)
+        return not (failed or self.unsent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -149,7 +149,7 @@ def _with_members(
     return [replace(one, members=_members(one, behind)) for one in found]
 
 
-def _members(finding: Finding, behind: Mapping[tuple[str, ...], pd.DataFrame]) -> tuple[str, ...]:
+def _members(finding: Finding, behind: Mapping[tuple[Hashable, ...], pd.DataFrame]) -> tuple[str, ...]:
     rows = behind.get(tuple(value for _, value in finding.group))
     if rows is None:  # guesses at names that do not exist come from nobody
         return ()
