@@ -97,6 +97,30 @@ def test_a_finding_is_about_the_identity_where_the_group_has_one(
     assert good(tmp_path).model_copy(update={"by": by}).subject == subject
 
 
+@pytest.mark.parametrize(
+    ("keys", "family"),
+    [
+        ("measure: events\ndetector: limit", "events"),
+        ("measure: distinct ip\ndetector: limit", "distinct ip"),
+        ("measure: events\nevidence: failures\ndetector: limit", "failures"),
+        ("new: [asn, country]\ndetector: first_seen", "new place"),
+        ("new: [object, resource]\ndetector: first_seen", "new resource"),
+        ("new: [code]\ndetector: first_seen", "new code"),
+        ("new: [code]\nevidence: refusals\ndetector: first_seen", "refusals"),
+        ("detector: first_seen", "wake"),
+    ],
+)
+def test_what_its_findings_are_evidence_of_follows_from_what_is_counted_unless_said(
+    tmp_path: Path, keys: str, family: str
+) -> None:
+    params = "{limit: 10}" if "limit" in keys else "{gap_factor: 5}" if "new" not in keys else "{}"
+    text = instead("measure: events\n", "").replace("detector: limit", keys).replace("{limit: 10}", params)
+    rule, wrong = read(written(tmp_path, text), plugins.detectors())
+    assert wrong == []
+    assert rule is not None
+    assert rule.family == family
+
+
 def test_an_unknown_key_is_told_with_its_line_and_the_nearest_right_one(tmp_path: Path) -> None:
     assert mistakes(tmp_path, GOOD + "referenses: [x]\n") == [
         "burst.yml:15: unknown key 'referenses', did you mean 'references'?"
@@ -136,6 +160,7 @@ def test_a_missing_key_is_named(tmp_path: Path) -> None:
         ("{limit: 10}", "{limt: 10, limit: 1}", "burst.yml:12: unknown key 'params.limt', did you mean 'limit'?"),
         ("{limit: 10}", "{limit: 0}", "burst.yml:12: params.limit: Input should be greater than or equal to 1"),
         ("{limit: 10}", "{}", "burst.yml:12: missing key 'params.limit'"),
+        ("measure: events", "evidence: Failed tries", "burst.yml:8: evidence: String should match pattern '^[a-z]*$'"),
         ("id: burst", "id: other", "burst.yml:2: id 'other' is not the file's name 'burst'"),
         ("measure: events", "new: [country]", "burst.yml:8: detector 'limit' makes no use of the key 'new'"),
     ],

@@ -120,7 +120,7 @@ class Rule(BaseModel):
     bucket: Duration = timedelta(hours=1)
     slide: bool | None = None
     detector: str
-    evidence: str = ""
+    evidence: str = Field(default="", pattern="^[a-z]*$")
     params: dict[str, Any] = Field(default_factory=dict)
     tell: float = Field(default=3.0, ge=1.0, le=30.0, strict=False)
     runbook: str = Field(min_length=20)
@@ -149,6 +149,7 @@ class Rule(BaseModel):
         """Measure family: rules of one stream and family look at the same tokens, which count once in an incident.
 
         A new country comes with a new network and a new address range, a new vault with new secrets: one family each.
+        A rule that counts what others of its stream do not even look at says so by `evidence`: failures are no tokens.
         """
         if self.evidence:
             return self.evidence

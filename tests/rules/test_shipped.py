@@ -34,7 +34,7 @@ def test_no_proof_lacks_its_rule() -> None:
     assert files == set(IDS)
 
 
-def test_what_the_issue_names_is_stable() -> None:
+def test_what_can_tell_a_theft_by_itself_is_stable() -> None:
     named = {
         "sp-issuance-spike",
         "mi-issuance-spike",
@@ -74,3 +74,18 @@ def test_a_move_to_another_place_is_one_family_of_evidence() -> None:
 
 def test_a_new_vault_and_its_new_secrets_are_one_family_of_evidence() -> None:
     assert rules()["first-vault-access"].family == rules()["first-secret-access"].family
+
+
+@pytest.mark.parametrize("stream", ["sign_in", "vault"])
+def test_what_failed_is_not_the_same_evidence_as_what_succeeded(stream: str) -> None:
+    families: dict[bool, set[str]] = {True: set(), False: set()}
+    for rule in rules().values():
+        if rule.stream == stream:
+            succeeded = 'outcome == "issued"' in rule.where or 'outcome == "ok"' in rule.where
+            families[succeeded].add(rule.family)
+    assert all(families.values())
+    assert families[True].isdisjoint(families[False])
+
+
+def test_refused_assertions_are_failures_and_count_once() -> None:
+    assert rules()["federated-assertion-rejected"].family == rules()["failure-burst"].family == "failures"
