@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from monitor.model import Window
 
-ROWS: Final = 150_000
+ROWS: Final = 80_000
 """Rows a piece may hold, about: what the fold handles within a few hundred MB."""
 
 WASTE: Final = 2.0
