@@ -162,14 +162,14 @@ def _workloads(dice: Random, days: int) -> Iterator[Row]:
         beat = timedelta(minutes=dice.choice((12, 20, 35)))
         at = START + dice.uniform(0, 300) * MINUTE
         while at < START + days * DAY:
-            asleep = who == 0 and 2 * DAY < at - START < (days - 1.3) * DAY
+            asleep = who == 0 and 3 * DAY < at - START < (days - 1.3) * DAY
             if not asleep and not (at in OUTAGE and dice.random() < 0.5):
                 row = _row(dice, who, at)
                 if at in OUTAGE:
                     row["_TimeReceived"] = iso(OUTAGE.end + dice.uniform(120, 130) * MINUTE)
                 yield row
             at += beat
-        for _ in range(days):
+        for _ in range(days if who else 0):
             yield from _mischief(dice, who, START + dice.uniform(0.8, days) * DAY)
     for _ in range(2 * days):
         at = START + dice.uniform(0.5, days) * DAY
@@ -288,8 +288,9 @@ def every(step: timedelta, start: datetime, end: datetime) -> Iterator[datetime]
 
 
 def keys(found: Iterable[Line]) -> set[str]:
-    """What names a finding: everything a line holds but what triage made of it."""
-    return {json.dumps({k: v for k, v in one.items() if k not in {"incident", "told", "reason"}}) for one in found}
+    """A finding: everything a line holds but what triage made of it, and the display name, which is always the newest."""
+    rest = {"incident", "told", "reason", "name"}
+    return {json.dumps({key: value for key, value in one.items() if key not in rest}) for one in found}
 
 
 __all__ = [name for name in dir() if not name.startswith("_")] + ["BIN"]
