@@ -26,14 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         days=measures.DAYS,
     )
     given.cache.mkdir(parents=True, exist_ok=True)
-    results = measures.all_of(given.cache, rows, given.runs)
+    results = measures.each(given.cache, rows, given.runs)
     if given.json:
         print(json.dumps({"machine": _machine(), "results": [measures.plain(one) for one in results]}, indent=2))
         return
     print(_machine())
     for one in results:
-        print()
-        print("\n".join(measures.lines(one)))
+        print("\n" + "\n".join(measures.lines(one)), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -50,12 +50,11 @@ class Result:
     ratio: float | None = None
 
 
-def all_of(cache: Path, wanted: Rows, runs: int) -> tuple[Result, ...]:
-    """Both measurements, on rows made here unless the cache has them."""
+def each(cache: Path, wanted: Rows, runs: int) -> Iterator[Result]:
+    """Both measurements, one after the other, on rows made here unless the cache has them."""
     made = rows.world(cache, wanted.backtest, wanted.identities, wanted.days)
-    text = rows.as_ndjson(made, wanted.identities, wanted.days)
-    table = rows.table(cache, made, wanted.fold)
-    return _backtest(made, text, wanted, runs), _fold(table, runs)
+    yield _backtest(made, rows.as_ndjson(made, wanted.identities, wanted.days), wanted, runs)
+    yield _fold(rows.table(cache, made, wanted.fold), runs)
 
 
 def _backtest(made: rows.World, text: rows.World, wanted: Rows, runs: int) -> Result:
