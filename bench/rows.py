@@ -55,7 +55,7 @@ def as_ndjson(made: World, identities: int, days: int) -> World:
 def table(cache: Path, made: World, rows: int) -> Path:
     """At least `rows` rows of the service principal table: that of `made`, copied under other ids.
 
-    Of the copies every fifth is of other identities: a tenant with so many rows has busy ones. In order of TimeGenerated.
+    Five copies at a time share identities: a tenant with so many rows has busy ones. In order of TimeGenerated.
     """
     folder = cache / f"table-{rows}"
     path = folder / f"{TABLE}.parquet"
