@@ -52,7 +52,9 @@ def app(
     return App(tuple(sources), tuple(judged), store, engine, tuple(notifiers), policy or Policy())
 
 
-def steady(days: float, identity: str = "entra:1", beat: timedelta = 30 * MINUTE, start: datetime = NOON) -> list[Event]:
+def steady(
+    days: float, identity: str = "entra:1", beat: timedelta = 30 * MINUTE, start: datetime = NOON
+) -> list[Event]:
     """One token every half hour, each seen three minutes later."""
     moments = [start + n * beat for n in range(int(days * DAY / beat))]
     return [Event(f"{identity}/{at.isoformat()}", at, at + 3 * MINUTE, identity=identity) for at in moments]

@@ -71,7 +71,9 @@ def end_state(store: Store) -> tuple[list[str], list[Incident], list[tuple[str, 
     return found, store.incidents(), decided
 
 
-def run(state: Path, kind: type[Store], judged: Iterable[Rule], engine: DuckEngine, told: Notifier, at: datetime) -> None:
+def run(
+    state: Path, kind: type[Store], judged: Iterable[Rule], engine: DuckEngine, told: Notifier, at: datetime
+) -> None:
     with kind(state) as store:
         tick(app([script()], judged, store, engine, [told]), at)
 

@@ -111,11 +111,11 @@ def test_an_outage_does_not_resolve_what_nobody_looked_at(engine: DuckEngine, ju
 
 
 def test_nobody_behind_a_finding_does_not_blind_its_rule(engine: DuckEngine, judged: dict[str, Rule]) -> None:
-    guesses = [
-        Event(one.key, one.at, one.arrived, None, "", "failed", ip="66.0.0.1") for one in burst(END - HOUR, 20)
+    guesses = [Event(one.key, one.at, one.arrived, None, "", "failed", ip="66.0.0.1") for one in burst(END - HOUR, 20)]
+    known = [
+        Event(one.key, one.at, one.arrived, None, one.identity, one.outcome, f"10.0.0.{n % 12}")
+        for n, one in enumerate(tenant(2.1))
     ]
-    known = [Event(one.key, one.at, one.arrived, None, one.identity, one.outcome, f"10.0.0.{n % 12}")
-             for n, one in enumerate(tenant(2.1))]
     with Store() as store:
         report = tick(app([ScriptedSource(events=known + guesses)], [judged["spray"]], store, engine), END)
         assert report.finished, report
