@@ -71,7 +71,7 @@ def prove_all(rules: RulesOption = None, json: JsonOption = False) -> None:
         for place, one in enumerate(loaded):
             tell(one.id, place / len(loaded))
             try:
-                proofs.append(prove(one, running, judge))
+                proofs.append(prove(one, running, judge, loaded))
             except InputError as mistake:
                 wrong.append(mistake)
     if json:

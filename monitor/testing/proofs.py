@@ -13,12 +13,12 @@ An empty line, or one that starts with `#`, is a remark.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 
@@ -55,8 +55,24 @@ class Judged(Protocol):
         ...
 
 
-Judge: TypeAlias = Callable[[Rule, Engine, Tables, Mapping[str, Hearing], Window, datetime], Judged]
-"""`monitor.worker.judge`, handed in: the stages of the daemon in their order, which only the worker knows."""
+J = TypeVar("J", bound=Judged)
+
+
+class Judge(Protocol[J]):
+    """`monitor.worker.judge`, handed in: the stages of the daemon in their order, which only the worker knows."""
+
+    def __call__(
+        self,
+        rule: Rule,
+        engine: Engine,
+        tables: Tables,
+        hearing: Mapping[str, Hearing],
+        window: Window,
+        as_of: datetime,
+        others: Sequence[J] = (),
+    ) -> J:
+        """What the rule says in the window; `others` is what other rules said of it, where it judges scores."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +90,15 @@ class Proof:
         return not self.wrong
 
 
-def check(rule: Rule, engine: Engine, judge: Judge) -> Proof:
-    """The rule on both of its files.
+def check(rule: Rule, engine: Engine, judge: Judge[J], rules: Sequence[Rule] = ()) -> Proof:
+    """The rule on both of its files; `rules` are those whose findings it judges, if it judges scores.
 
     Raises
     ------
     InputError
         If a file is missing or has a line that is no fact.
     """
-    fires, quiet = (loudest(prove(rule, facts_of(path), engine, judge)) for path in paths(rule))
+    fires, quiet = (loudest(prove(rule, facts_of(path), engine, judge, rules)) for path in paths(rule))
     wrong = []
     if fires < rule.tell:
         wrong.append(f"{paths(rule)[0]}: expected a finding of surprise {rule.tell:g} or more, got {fires:.1f}")
@@ -97,8 +113,13 @@ def paths(rule: Rule) -> tuple[Path, Path]:
     return folder / f"{rule.id}.fires.ndjson", folder / f"{rule.id}.quiet.ndjson"
 
 
-def prove(rule: Rule, facts: pa.Table, engine: Engine, judge: Judge) -> list[Finding]:
-    """What the rule says of these facts from their first day to their last, told or not."""
+def prove(
+    rule: Rule, facts: pa.Table, engine: Engine, judge: Judge[J], rules: Sequence[Rule] = ()
+) -> list[Finding]:
+    """What the rule says of these facts from their first day to their last, told or not.
+
+    A rule that judges scores is first told what `rules` say of the same facts.
+    """
     if not facts.num_rows:
         return []
     tables: Tables = {"facts": facts}
@@ -109,7 +130,15 @@ def prove(rule: Rule, facts: pa.Table, engine: Engine, judge: Judge) -> list[Fin
     }
     first, last = bins["at"].min().to_pydatetime(), bins["seen_at"].max().to_pydatetime()
     until = clock.midnight(last) + 2 * clock.DAY
-    return list(judge(rule, engine, tables, hearing, Window(clock.midnight(first), until), until).findings)
+    window = Window(clock.midnight(first), until)
+    heard = [one for one in rules if not overhears(one)] if overhears(rule) else []
+    others = [judge(one, engine, tables, hearing, window, until) for one in heard]
+    return list(judge(rule, engine, tables, hearing, window, until, others).findings)
+
+
+def overhears(rule: Rule) -> bool:
+    """Whether it judges what other rules said."""
+    return "scores" in rule.judge.needs
 
 
 def loudest(findings: Sequence[Finding]) -> float:

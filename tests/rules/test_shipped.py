@@ -25,7 +25,7 @@ def engine() -> DuckEngine:
 
 @pytest.mark.parametrize("name", IDS)
 def test_a_shipped_rule_speaks_on_its_events_and_not_on_their_twins(name: str, engine: DuckEngine) -> None:
-    proof = proofs.check(rules()[name], engine, worker.judge)
+    proof = proofs.check(rules()[name], engine, worker.judge, list(rules().values()))
     assert proof.held, proof.wrong
 
 

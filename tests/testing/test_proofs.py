@@ -94,11 +94,13 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
         proofs.facts_of(tmp_path / "absent.ndjson")
 
 
-def rule(folder: Path) -> Rule:
-    path = folder / "ten.yml"
-    path.write_text(RULE, "utf-8")
-    found, wrong = read(path, plugins.detectors())
-    assert found is not None, wrong
+def rules(folder: Path, **texts: str) -> dict[str, Rule]:
+    found = {}
+    for name, text in texts.items():
+        (folder / f"{name}.yml").write_text(text, "utf-8")
+        one, wrong = read(folder / f"{name}.yml", plugins.detectors())
+        assert one is not None, wrong
+        found[name] = one
     return found
 
 
@@ -110,7 +112,7 @@ def proof(folder: Path, *, fires: int, quiet: int) -> proofs.Proof:
         (folder / "tests" / f"ten.{name}.ndjson").write_text(
             history.replace("entra:a", "entra:{n}") + "\n" + attack, "utf-8"
         )
-    return proofs.check(rule(folder), DuckEngine(), worker.judge)
+    return proofs.check(rules(folder, ten=RULE)["ten"], DuckEngine(), worker.judge)
 
 
 def test_a_rule_that_tells_the_two_apart_is_proved(tmp_path: Path) -> None:
@@ -125,3 +127,41 @@ def test_a_rule_that_misses_its_events_is_not_proved(tmp_path: Path) -> None:
 def test_a_rule_that_speaks_of_the_harmless_is_not_proved(tmp_path: Path) -> None:
     wrong = proof(tmp_path, fires=10, quiet=10).wrong
     assert wrong.startswith(f"{tmp_path / 'tests' / 'ten.quiet.ndjson'}: expected no finding of surprise 1 or more")
+
+
+BOTH = """\
+title: Failures and refusals
+id: both
+status: stable
+level: high
+stream: scores
+by: [identity]
+detector: together
+tell: 2.0
+runbook: Ask the owner what explains both.
+"""
+
+
+def test_a_rule_over_scores_is_proved_by_what_the_other_rules_say_of_the_same_events(tmp_path: Path) -> None:
+    refused = RULE.replace("id: ten", "id: refused").replace('"failed"', '"refused"') + "evidence: refusals\n"
+    every = rules(tmp_path, ten=RULE, refused=refused, both=BOTH)
+    (tmp_path / "tests").mkdir()
+    history = LINE.replace("entra:a", "entra:{n}")[:-1] + ', "groups": 3, "repeat": {"every": "1d", "times": 20}}'
+    burst = LINE.replace("05-04", "05-23")[:-1] + ', "outcome": "failed", "events": 10}'
+    for name, who in (("fires", "entra:a"), ("quiet", "entra:b")):
+        other = burst.replace("failed", "refused").replace("entra:a", who)
+        lines = [
+            history,
+            *(
+                LINE.replace("entra:a", one)[:-1] + ', "repeat": {"every": "1d", "times": 19}}'
+                for one in ("entra:a", "entra:b")
+            ),
+            burst,
+            other,
+        ]
+        (tmp_path / "tests" / f"both.{name}.ndjson").write_text("\n".join(lines), "utf-8")
+    proof = proofs.check(every["both"], DuckEngine(), worker.judge, list(every.values()))
+    assert proof.held
+    assert proof.fires > 2.0
+    assert proof.quiet == 0.0
+    assert proofs.check(every["both"], DuckEngine(), worker.judge).fires == 0.0
