@@ -60,8 +60,6 @@ class Spike(BaseModel):
         The count is also at least this many times the expected one.
     blur
         How far around the time of day the counts of earlier days are drawn on, with weights that fall linearly.
-    slack
-        How much more surprising (log10) than the daily model alone allows a count at an unusual hour may be.
 
     Examples
     --------
@@ -84,7 +82,6 @@ class Spike(BaseModel):
     min_count: int = Field(default=20, ge=2)
     ratio: float = Field(default=2.0, ge=1.0)
     blur: Duration = timedelta(hours=1)
-    slack: float = Field(default=1.0, ge=0.0)
 
     @property
     def least(self) -> float:
@@ -148,7 +145,7 @@ class Spike(BaseModel):
         hour = log_tail(observed, expected, spread)
         peaks = np.where(known.any(axis=2), np.where(known, history, 0.0).max(axis=2), np.nan)[group]
         day = daily_tail(observed, peaks)
-        log_p = np.maximum(hour, day - np.log10(slots) - self.slack)
+        log_p = np.maximum(hour, day - np.log10(slots))
         log_p = np.where(observed >= self.ratio * expected, log_p, 0.0)
         log_p = np.where(stamp(start) - first[group] >= np.timedelta64(self.warmup), log_p, np.nan)
         low, high = band(expected, spread)
