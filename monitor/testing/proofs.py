@@ -113,9 +113,7 @@ def paths(rule: Rule) -> tuple[Path, Path]:
     return folder / f"{rule.id}.fires.ndjson", folder / f"{rule.id}.quiet.ndjson"
 
 
-def prove(
-    rule: Rule, facts: pa.Table, engine: Engine, judge: Judge[J], rules: Sequence[Rule] = ()
-) -> list[Finding]:
+def prove(rule: Rule, facts: pa.Table, engine: Engine, judge: Judge[J], rules: Sequence[Rule] = ()) -> list[Finding]:
     """What the rule says of these facts from their first day to their last, told or not.
 
     A rule that judges scores is first told what `rules` say of the same facts.

@@ -72,7 +72,7 @@ def said(
 def judged(*findings: Finding, judge: Rule | None = None, window: Window = WHOLE) -> list[Finding]:
     """What the rule says of them, through the stages of the worker."""
     others = [worker.Judged(rule(), findings, ("a",), 1, 0)]
-    answer = worker.judge(judge or rule(), DuckEngine(threads=1), {}, {}, window, window.end, others)
+    answer = worker.judge(judge or rule(), DuckEngine(threads=1), {}, {}, window, WHOLE.end, others)
     return list(answer.findings)
 
 
