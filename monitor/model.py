@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,13 +16,15 @@ COMMON = 1.5
 """Surprise that one kind of evidence or another shows on many a day: what is above it corroborates."""
 
 
-def together(surprises: Sequence[float]) -> float:
+def together(surprises: Iterable[float]) -> float:
     """The surprise of distinct evidence about one subject: the strongest, and of the others what exceeds `COMMON`.
+
+    Nothing, without evidence.
 
     >>> together([3.7, 2.5, 1.2])
     4.7
     """
-    strongest, *others = sorted(surprises, reverse=True)
+    strongest, *others = sorted(surprises, reverse=True) or [0.0]
     return strongest + sum(max(other - COMMON, 0.0) for other in others)
 
 

@@ -19,7 +19,8 @@ class Policy:
 
     quiet: how far past an incident's last bucket its rules must have been judged before it resolves. reopen: how long
     after its last bucket a resolved incident takes up new findings. worse: by how much surprise must grow to tell
-    again. storm: how many incidents one tick may open aloud; the rest are one digest.
+    again. storm: how many incidents one tick may open aloud, the worst
+    first; the others wait for the next.
     """
 
     quiet: timedelta = timedelta(hours=2)
@@ -72,6 +73,9 @@ def triage(
         known[finding.subject] = new
         belongs[finding.key] = new.id
     experimental = {one.subject for one in findings} - {one.subject for one in findings if not one.experimental}
+    for one in incidents:
+        if one.subject not in touched and waiting(one, rules):
+            touched[one.subject] = one, one
     changed, decisions = _decide(touched, experimental, rules, policy, notifier, now)
     for one in incidents:
         if one.state is State.OPEN and one.subject not in touched and quiet(one, judged_until, policy):
@@ -87,7 +91,7 @@ def _open(finding: Finding, now: datetime) -> Incident:
         state=State.OPEN,
         level=finding.level,
         surprise=finding.surprise,
-        evidence=((*finding.evidence, finding.surprise),),
+        evidence=() if finding.stream == SCORES else ((*finding.evidence, finding.surprise),),
         rules=(finding.rule,),
         findings=1,
         first_at=finding.bucket,
@@ -109,7 +113,7 @@ def _add(incident: Incident, finding: Finding, now: datetime) -> Incident:
         incident,
         state=State.OPEN,
         level=max(incident.level, finding.level, key=lambda level: level.rank),
-        surprise=max(incident.surprise, finding.surprise, together(list(evidence.values()))),
+        surprise=max(incident.surprise, finding.surprise, together(evidence.values())),
         evidence=tuple((*key, surprise) for key, surprise in sorted(evidence.items())),
         rules=tuple(sorted({*incident.rules, finding.rule})),
         findings=incident.findings + 1,
@@ -136,15 +140,13 @@ def _decide(
         if reason is Reason.OPENED:
             opened += 1
             reason = Reason.STORM if opened > policy.storm else reason
-        told = reason.told or reason is Reason.STORM
-        changed.append(replace(new, told_surprise=new.surprise, told_level=new.level) if told else new)
+        changed.append(replace(new, told_surprise=new.surprise, told_level=new.level) if reason.told else new)
         decisions.append(Decision(new.id, notifier, now, reason))
     return changed, decisions
 
 
 def _reason(old: Incident | None, new: Incident, rules: Mapping[str, Rule], policy: Policy) -> Reason:
-    tell = min((rules[name].tell for name in new.rules if name in rules), default=3.0)
-    if new.surprise < tell:
+    if new.surprise < _tell(new, rules):
         return Reason.WEAK
     if not new.told:
         return Reason.OPENED
@@ -153,6 +155,17 @@ def _reason(old: Incident | None, new: Incident, rules: Mapping[str, Rule], poli
     if new.surprise >= new.told_surprise + policy.worse or new.level.rank > new.told_level.rank:
         return Reason.WORSENED
     return Reason.UNCHANGED
+
+
+def waiting(incident: Incident, rules: Mapping[str, Rule]) -> bool:
+    """Whether it is worth telling and a storm kept it back: it speaks when there is room."""
+    known = [rules[name] for name in incident.rules if name in rules]
+    stable = any(rule.status == "stable" for rule in known)
+    return incident.state is State.OPEN and not incident.told and stable and incident.surprise >= _tell(incident, rules)
+
+
+def _tell(incident: Incident, rules: Mapping[str, Rule]) -> float:
+    return min((rules[name].tell for name in incident.rules if name in rules), default=3.0)
 
 
 def quiet(incident: Incident, judged_until: Mapping[str, datetime], policy: Policy) -> bool:

@@ -41,9 +41,10 @@ class Spike(BaseModel):
 
     Seasonal: the counts of the same time of day (give or take `blur`) on earlier days, alike weekdays weighing more,
     as a gamma-Poisson mixture, so a negative binomial predictive. Its dispersion is pooled over the group's slots and
-    widened by what so few days leave uncertain. (Zhu, Lambert and Marchette, "Statistics for count data in network
-    intrusion", and the negative binomial of Farrington et al., A statistical algorithm for the early detection of
-    outbreaks, JRSS A 159, 1996, section 3; Noufaily et al. 2013, section 2.)
+    widened by what so few days leave uncertain. (Negative binomial thresholds that follow the time of day: Lambert and
+    Liu, Adaptive thresholds, JASA 101, 2006. A baseline from comparable periods of the past: Farrington et al., A
+    statistical algorithm for the early detection of outbreaks, JRSS A 159, 1996; Noufaily et al., An improved algorithm
+    for outbreak detection, Statistics in Medicine 32, 2013.)
 
     Daily: the day's largest count against the largest of each earlier day, on a log scale, as a Student-t predictive
     with a prior spread. It knows that a batch may come at another hour, and works with no deviation at all.

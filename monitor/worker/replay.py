@@ -13,7 +13,7 @@ from monitor.clock import BIN, DAY, ceil, floor
 from monitor.coverage import Hearing, aware, stamp
 from monitor.detect import ordered
 from monitor.model import Decision, Finding, Incident, State, Window
-from monitor.triage import quiet, triage
+from monitor.triage import quiet, triage, waiting
 from monitor.worker.app import App, Report
 from monitor.worker.judging import Judged
 from monitor.worker.ticking import DEFAULT_NOTIFIER, gather, judge_all, notify
@@ -74,7 +74,8 @@ def _triage(
     for place, tick in enumerate(ticks):
         found = sorted(due.get(tick, []), key=lambda one: (one.time, one.key))
         reached = {rule: aware(times[place]) for rule, times in until.items()} if found or open_now else {}
-        if not found and not any(quiet(incidents[one], reached, app.policy) for one in open_now):
+        still = [incidents[one] for one in open_now]
+        if not found and not any(quiet(one, reached, app.policy) or waiting(one, rules) for one in still):
             continue
         held = [one for one in incidents.values() if one.id in open_now or tick - one.last_at <= KEPT]
         triaged = triage(found, held, rules, reached, app.policy, notifier, tick)
