@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -61,7 +62,7 @@ def _detector(judge: Detector, past: Past, window: Window, dice: np.random.Gener
 def _days(window: Window) -> list[Window]:
     """The window cut at every midnight."""
     edges = [window.start, *(one.end for one in Window(midnight(window.start), window.end).pieces(DAY))]
-    return [Window(start, end) for start, end in zip(edges, edges[1:], strict=False)]
+    return [Window(start, end) for start, end in pairwise(edges)]
 
 
 def _cuts(window: Window, dice: np.random.Generator) -> list[datetime]:
@@ -83,7 +84,7 @@ def source(logs: LogSource, now: datetime) -> tuple[str, ...]:
 
 def _source(logs: LogSource, now: datetime) -> Iterator[str]:
     windows = list(logs.changed(None, now))
-    if windows != sorted(windows) or any(a.overlaps(b) for a, b in zip(windows, windows[1:], strict=False)):
+    if windows != sorted(windows) or any(a.overlaps(b) for a, b in pairwise(windows)):
         yield "changed: expected windows apart from each other, oldest first"
     if any(floor(one.start, logs.step) != one.start or one.length != logs.step for one in windows):
         yield f"changed: expected windows of {logs.step}, aligned to the epoch"
@@ -91,7 +92,10 @@ def _source(logs: LogSource, now: datetime) -> Iterator[str]:
         yield "changed: expected nothing to have arrived in no time"
     if not windows:
         return
-    whole = Window(windows[0].start, windows[-1].end)
+    yield from _fetched(logs, Window(windows[0].start, windows[-1].end), now)
+
+
+def _fetched(logs: LogSource, whole: Window, now: datetime) -> Iterator[str]:
     try:
         pieces = [conform_facts(logs.fetch(one, now).facts) for one in whole.pieces(logs.step)]
         together = conform_facts(logs.fetch(whole, now).facts)

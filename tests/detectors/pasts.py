@@ -27,13 +27,13 @@ def heard(days: int, silent: tuple[datetime, datetime] | None = None) -> Hearing
     return Hearing.of("s", SETTLE, timedelta(0), pd.DataFrame({"at": at, "seen_at": at}))
 
 
-def past(days: int, hearing: Hearing | None = None, bucket: timedelta = HOUR, **frames: pd.DataFrame) -> Past:
+def past(length: int, hearing: Hearing | None = None, bucket: timedelta = HOUR, **frames: pd.DataFrame) -> Past:
     plain = Past(
         by=BY,
         about=BY,
         bucket=bucket,
         settle=SETTLE,
-        as_of=START + days * DAY,
+        as_of=START + length * DAY,
         activity=empty(ACTIVITY, BY),
         spans=empty(SPANS, BY),
         after=empty({}),
@@ -44,7 +44,7 @@ def past(days: int, hearing: Hearing | None = None, bucket: timedelta = HOUR, **
         home=pd.DataFrame({"identity": [], "source": [], "day": [], "seen_at": []}).astype(
             {"identity": "str", "source": "str", "day": "datetime64[us, UTC]", "seen_at": "datetime64[us, UTC]"}
         ),
-        hearing={"s": hearing or heard(days)},
+        hearing={"s": hearing or heard(length)},
     )
     fields = {name: getattr(plain, name) for name in Past.__dataclass_fields__}
     return Past(**(fields | frames))

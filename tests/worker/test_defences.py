@@ -51,8 +51,8 @@ def test_no_finding_waits_for_a_row_that_may_still_show(engine: DuckEngine, judg
     """Off: `overlap` in `judged_at` of monitor/worker/judging.py."""
     quick = tenant(2) + burst(NOON + 2 * DAY, 20)
     slow = [
-        Event(one.key, one.at, one.arrived, one.arrived + 9 * MINUTE, one.identity, one.outcome, code=one.code)
-        for one in quick
+        Event(one.key, one.at, one.arrived, one.arrived + n % 2 * 9 * MINUTE, one.identity, one.outcome, code=one.code)
+        for n, one in enumerate(quick)
     ]
     said = []
     for events in (quick, slow):
