@@ -27,11 +27,18 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """One contestant: the seconds of each run, and the most memory of any (0 where it was not measured alone)."""
+    """One contestant: the seconds of each run; of a process measured alone also its processor time and peak memory."""
 
     name: str
     seconds: tuple[float, ...]
+    processor: float = 0.0
     memory: int = 0
+
+    @classmethod
+    def of(cls, name: str, runs: Sequence[commands.Spent]) -> Timing:
+        """From runs of a command: the median of processor time, the most memory of any."""
+        middle = median(one.processor for one in runs)
+        return cls(name, tuple(one.seconds for one in runs), middle, max(one.memory for one in runs))
 
     @property
     def middle(self) -> float:
@@ -62,8 +69,8 @@ def _backtest(made: rows.World, text: rows.World, wanted: Rows, runs: int) -> Re
     return Result(
         f"mintwatch backtest, {made.total:,} rows, {wanted.identities:,} identities, {wanted.days} days, shipped rules",
         (
-            Timing("Parquet", tuple(one.seconds for one in parquet), max(one.memory for one in parquet)),
-            Timing("NDJSON, gzipped", tuple(one.seconds for one in ndjson), max(one.memory for one in ndjson)),
+            Timing.of("Parquet", parquet),
+            Timing.of("NDJSON, gzipped", ndjson),
         ),
         aim="Parquet 20 s and 1,000 MB, NDJSON 30 s, on 1,000,000 rows and two cores",
         note="the whole command in a process of its own, from start to exit",
@@ -99,7 +106,7 @@ def lines(result: Result) -> list[str]:
     width = max(len(one.name) for one in result.timings)
     shown = [result.title]
     for one in result.timings:
-        memory = f"  peak {one.memory / MB:,.0f} MB" if one.memory else ""
+        memory = f"  processor {one.processor:.2f} s  peak {one.memory / MB:,.0f} MB" if one.memory else ""
         runs = ", ".join(f"{seconds:.2f}" for seconds in one.seconds)
         shown.append(f"  {one.name:<{width}}  median {one.middle:7.2f} s  of {runs}{memory}")
     if result.ratio is not None:
