@@ -23,8 +23,8 @@ class Together(BaseModel):
     Evidence is distinct if it differs in stream or measure family: the same tokens seen by three rules count once.
     Findings add up in the order in which they could be told, within the UTC day of their buckets; it speaks when what
     was there before is raised by a second kind of evidence. The sum stands in for Fisher's method of combining
-    independent tests (Statistical Methods for Research Workers, 4th ed., 1932, section 21.1), with `COMMON` taken off each as
-    the price of having looked for many.
+    independent tests (Statistical Methods for Research Workers, 4th ed., 1932, section 21.1), with `COMMON` taken off
+    each as the price of having looked for many.
 
     Parameters
     ----------
