@@ -54,8 +54,17 @@ _KIND: Final = re.compile(  # left alone: literals, comments, and the option of 
     r"""|(?<![\w.$])kind(?!\w)"""
 )
 _FROM: Final = re.compile(r'(?i)\b(?:FROM|JOIN)\s+"((?:[^"]|"")*)"')
-_LET: Final = re.compile(r'"_l(?P<number>\d+)_(?P<name>\w+)" AS \(')
+_LET: Final = re.compile(r'"_l(?P<number>\d+)_(?P<name>\w+)" AS (?:(?:NOT )?MATERIALIZED )?\(')
 _BOUND: Final = re.compile(r'"(_l\d+_\w+)" AS ')
+_FULLEST: Final = re.compile(  # the columns of `summarize arg_max(rank, *) by key`
+    r"""(?P<head>SELECT (?:"\w+" AS "\w+", )+)(?P<first>(?:max|min)\("(?P<rank>\w+)"\) AS "(?P=rank)"), """
+    r"""(?P<rest>COALESCE\((?P<by>arg_m\w+)\(\{'v': "\w+"\}, "(?P=rank)"\)"""
+    r"""(?:(?!\bFROM\b).)*\['v'\] AS "\w+") (?P<tail>FROM _s\d+ GROUP BY [^()]+)\)"""
+)
+_FULLEST_COLUMN: Final = re.compile(
+    r"""COALESCE\((?P<by>arg_m\w+)\(\{'v': (?P<x>"\w+")\}, (?P<rank>"\w+")\), """
+    r"""any_value\(\{'v': (?P=x)\}\)\)\['v'\] AS (?P<as>"\w+")(?:, |$)"""
+)
 _UNKNOWN_COLUMN: Final = re.compile(r'(?:Referenced column|Table "[^"]*" does not have a column named) "([^"]+)"')
 _BIN: Final = re.compile(
     r"to_timestamp\(floor\(epoch\((?P<x>\"\w+\"|_l\.\"\w+\")\) / epoch\((?P<width>INTERVAL '\w+')\)\)"
@@ -376,7 +385,7 @@ def _lean(sql: _Sql, cursor: duckdb.DuckDBPyConnection, given: Mapping[str, Valu
     found = _LET.search(sql.text)
     end = re.search(r',\n     "?_(?:l1_|s0\b)', sql.text[found.end() :]) if found else None
     if found is None or end is None:
-        return sql
+        return replace(sql, text=_together(sql.text))
     inner = sql.text[: found.end() + end.start()]
     bound = {slot: _bindable(given[name]) for name, slot in sql.slots if f"${slot}" in inner}
     name = f"_l{found['number']}_{found['name']}"
@@ -385,7 +394,23 @@ def _lean(sql: _Sql, cursor: duckdb.DuckDBPyConnection, given: Mapping[str, Valu
     except duckdb.Error:  # whatever is wrong with it, running it says it better
         return sql
     texts = {row[0] for row in rows if row[1] == "VARCHAR" and _assigned(sql.text, row[0]) == 1}
-    return replace(sql, text=_without_casts(sql.text, texts))
+    return replace(sql, text=_together(_without_casts(sql.text, texts)))
+
+
+def _together(sql: str) -> str:
+    """The same SQL, where the row with the greatest rank is found once and not once for each of its columns."""
+    return _FULLEST.sub(_as_one, sql)
+
+
+def _as_one(match: re.Match[str]) -> str:
+    columns = list(_FULLEST_COLUMN.finditer(match["rest"]))
+    if "".join(column[0] for column in columns) != match["rest"]:
+        return match[0]
+    row = "{" + ", ".join(f"'c{place}': {column['x']}" for place, column in enumerate(columns)) + "}"
+    picked = ", ".join(f"_row['c{place}'] AS {column['as']}" for place, column in enumerate(columns))
+    kept = ", ".join(re.findall(r'AS ("\w+")', match["head"] + match["first"]))
+    found = f"coalesce({match['by']}({row}, \"{match['rank']}\"), any_value({row})) AS _row"
+    return f"SELECT {kept}, {picked} FROM ({match['head']}{match['first']}, {found} {match['tail']}))"
 
 
 def _sql(
