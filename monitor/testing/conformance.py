@@ -92,7 +92,7 @@ def _source(logs: LogSource, now: datetime) -> Iterator[str]:
         yield "changed: expected nothing to have arrived in no time"
     if not windows:
         return
-    yield from _fetched(logs, Window(windows[0].start, windows[-1].end), now)
+    yield from _fetched(logs, Window(min(windows).start, max(one.end for one in windows)), now)
 
 
 def _fetched(logs: LogSource, whole: Window, now: datetime) -> Iterator[str]:
