@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,7 +24,7 @@ windows = st.builds(
 
 
 def apart(found: list[Window]) -> bool:
-    return all(one.end <= other.start for one, other in zip(found, found[1:], strict=False))
+    return all(one.end <= other.start for one, other in itertools.pairwise(found))
 
 
 @given(st.lists(windows, max_size=6), st.lists(windows, max_size=6))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -32,7 +33,7 @@ def test_pieces_are_the_window_again(minutes: int, step: int) -> None:
     window = Window(NOON, NOON + minutes * timedelta(minutes=1))
     pieces = list(window.pieces(step * timedelta(minutes=1)))
     assert (pieces[0].start, pieces[-1].end) == (window.start, window.end)
-    assert all(one.end == other.start for one, other in zip(pieces, pieces[1:], strict=False))
+    assert all(one.end == other.start for one, other in itertools.pairwise(pieces))
 
 
 @given(texts, texts)

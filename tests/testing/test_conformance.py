@@ -37,7 +37,7 @@ class Forgetful(ScriptedSource):
     def fetch(self, window: Window, now: datetime) -> Fetched:
         return super().fetch(Window(window.start, window.end - 20 * MINUTE), now + DAY)
 
-    def changed(self, since: datetime | None, now: datetime) -> Sequence[Window]:
+    def changed(self, since: datetime | None, now: datetime) -> Sequence[Window]:  # noqa: ARG002
         return list(reversed(super().changed(None, now)))
 
 
@@ -73,7 +73,7 @@ class Silent:
 
     name = "silent"
 
-    def send(self, message: Message) -> str:
+    def send(self, message: Message) -> str:  # noqa: ARG002
         return None  # type: ignore[return-value]
 
 

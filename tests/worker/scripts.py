@@ -17,7 +17,7 @@ from monitor.model import Message
 from monitor.ports import LogSource, Notifier
 from monitor.rules import Rule
 from monitor.store import Store
-from monitor.testing.sources import Event, ScriptedSource
+from monitor.testing.sources import Event
 from monitor.triage import Policy
 from monitor.worker import App
 

@@ -115,7 +115,7 @@ def test_a_backlog_that_arrives_before_a_crash_is_judged_after_it(
     source = ScriptedSource(events=tenant(2), step=DAY)
     with Store(tmp_path) as store:
         tick(app([source], rules, store, engine), attack - 2 * HOUR)
-    missed = [one for one in burst(attack, 20)]
+    missed = list(burst(attack, 20))
     source.events += [type(one)(one.key, one.at, back - HOUR, None, one.identity, one.outcome) for one in missed]
     dying = type("DyingHere", (Dying,), {"step": "conclude", "left": 1})
     with pytest.raises(Killed), dying(tmp_path) as store:

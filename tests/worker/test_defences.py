@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from random import Random
 
-import pyarrow.parquet as pq
 import pytest
 
 from monitor import aggregate

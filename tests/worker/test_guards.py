@@ -28,7 +28,7 @@ class Broken:
     least: ClassVar[float] = 1.0
     lookback: timedelta = 2 * DAY
 
-    def score(self, past: Past, window: Window) -> pd.DataFrame:
+    def score(self, past: Past, window: Window) -> pd.DataFrame:  # noqa: ARG002
         raise ZeroDivisionError("as scripted")
 
 

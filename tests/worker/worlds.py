@@ -288,7 +288,7 @@ def every(step: timedelta, start: datetime, end: datetime) -> Iterator[datetime]
 
 
 def keys(found: Iterable[Line]) -> set[str]:
-    """A finding: everything a line holds but what triage made of it, and the display name, which is always the newest."""
+    """A finding: all a line holds but what triage made of it, and the display name, which is always the newest."""
     rest = {"incident", "told", "reason", "name"}
     return {json.dumps({key: value for key, value in one.items() if key not in rest}) for one in found}
 
