@@ -12,6 +12,8 @@ from enum import StrEnum
 SURPRISE_HALF = 3.0
 """The surprise at which the score is 0.5: once in 1,000 group-days."""
 
+OVER_FINDINGS = "scores"
+"""The stream of rules that judge what other rules found: no evidence of their own."""
 COMMON = 1.5
 """Surprise that one kind of evidence or another shows on many a day: what is above it corroborates."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from monitor.hostile import clean, clip
-from monitor.model import Decision, Finding, Incident, Message, Name, State
+from monitor.model import OVER_FINDINGS, Decision, Finding, Incident, Message, Name, State
 from monitor.rules import Rule
 
 JOINED = "\x1f"
@@ -63,7 +63,9 @@ def compose(
     names: Mapping[str, Name],
     now: datetime,
 ) -> Message:
-    """The message of one decision; the strongest finding gives headline, explanation and runbook.
+    """The message of one decision; the strongest finding explains it.
+
+    Headline and runbook are those of the strongest finding that shows something itself, not of one over other findings.
 
     Parameters
     ----------
@@ -83,14 +85,15 @@ def compose(
         raise ValueError(f"incident {incident.id}: expected at least one finding, got none")
     ordered = sorted(findings, key=lambda one: (-one.surprise, -one.level.rank, one.time, one.key))
     worst = ordered[0]
-    rule = rules.get(worst.rule)
+    shown = next((one for one in ordered if one.stream != OVER_FINDINGS), worst)
+    rule = rules.get(shown.rule)
     return Message(
         incident=incident.id,
         reason=decision.reason,
         state=incident.state,
         level=incident.level,
-        headline=headline(worst, rule, names),
-        because=_because(worst, rule, incident),
+        headline=headline(shown, rule, names),
+        because=_because(worst, rules.get(worst.rule), incident),
         facts=_facts(incident, ordered, rules, names),
         findings=tuple(_line(one) for one in ordered[:LINES]),
         rules=incident.rules,

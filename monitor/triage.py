@@ -6,11 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from monitor.model import Decision, Finding, Incident, Reason, State, digest, together
+from monitor.model import OVER_FINDINGS, Decision, Finding, Incident, Reason, State, digest, together
 from monitor.rules import Rule
-
-SCORES = "scores"
-"""The stream of rules over other rules' findings: no evidence of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ def _open(finding: Finding, now: datetime) -> Incident:
         state=State.OPEN,
         level=finding.level,
         surprise=finding.surprise,
-        evidence=() if finding.stream == SCORES else ((*finding.evidence, finding.surprise),),
+        evidence=() if finding.stream == OVER_FINDINGS else ((*finding.evidence, finding.surprise),),
         rules=(finding.rule,),
         findings=1,
         first_at=finding.bucket,
@@ -107,7 +104,7 @@ def _add(incident: Incident, finding: Finding, now: datetime) -> Incident:
     Evidence is distinct by stream and measure family: the same tokens seen by three rules count once, by the strongest.
     """
     evidence = {(stream, family): surprise for stream, family, surprise in incident.evidence}
-    if finding.stream != SCORES:
+    if finding.stream != OVER_FINDINGS:
         evidence[finding.evidence] = max(evidence.get(finding.evidence, 0.0), finding.surprise)
     return replace(
         incident,

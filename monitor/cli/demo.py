@@ -32,7 +32,7 @@ from monitor.testing.simulate.attacks import ATTACKS
 from monitor.testing.three_sigma import three_sigma
 from monitor.worker import App, Report, hear, lines, replay
 from monitor.worker.app import Progress
-from monitor.worker.bands import band, counts
+from monitor.worker.bands import band, counts, foretold
 
 CHARTS: Final = 8
 ALOUD: Final = 3
@@ -146,7 +146,7 @@ def _compare(running: DuckEngine, store: Store, labels: Path, since: datetime) -
 
 
 def _draw(app: App, told: tuple[Told, ...], folder: Path, tell: Progress) -> None:
-    """The strongest finding of each incident against its expected band; the worst incident's file sorts first."""
+    """The strongest finding of each incident, one with an expected band if there is any; the worst sorts first."""
     facts = {"facts": app.store.live()}
     hearing, names = hear(app.engine, facts, app.sources), app.store.names()
     rules = {rule.id: rule for rule in app.rules}
@@ -155,7 +155,7 @@ def _draw(app: App, told: tuple[Told, ...], folder: Path, tell: Progress) -> Non
         counted = [finding for finding in one.findings if counts(rules[finding.rule])]
         if not counted:
             continue
-        worst = max(counted, key=lambda finding: (finding.surprise, finding.key))
+        worst = max(counted, key=lambda finding: (foretold(rules[finding.rule]), finding.surprise, finding.key))
         shown = band(worst, rules[worst.rule], app.engine, facts, hearing, names, one.findings)
         charts.draw(shown, folder / f"{place + 1:02d}-{one.incident.id}.png")
 

@@ -35,6 +35,11 @@ class Foretells(Protocol):
         ...
 
 
+def foretold(rule: Rule) -> bool:
+    """Whether the rule's detector says what it expects of every bucket."""
+    return isinstance(rule.judge, Foretells)
+
+
 def counts(rule: Rule) -> bool:
     """Whether the rule counts facts, which can be drawn; one over other rules' scores has none of its own."""
     return "scores" not in rule.judge.needs
