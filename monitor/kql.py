@@ -409,7 +409,8 @@ def _as_one(match: re.Match[str]) -> str:
     row = "{" + ", ".join(f"'c{place}': {column['x']}" for place, column in enumerate(columns)) + "}"
     picked = ", ".join(f"_row['c{place}'] AS {column['as']}" for place, column in enumerate(columns))
     kept = ", ".join(re.findall(r'AS ("\w+")', match["head"] + match["first"]))
-    found = f"coalesce({match['by']}({row}, \"{match['rank']}\"), any_value({row})) AS _row"
+    rank = f'"{match["rank"]}"'
+    found = f"coalesce({match['by']}({row}, {rank}), any_value({row}) FILTER ({rank} IS NULL)) AS _row"
     return f"SELECT {kept}, {picked} FROM ({match['head']}{match['first']}, {found} {match['tail']}))"
 
 

@@ -13,7 +13,7 @@ from monitor.errors import InputError
 from monitor.kql import DuckEngine
 from monitor.model import Window
 from monitor.sources.export import open_exports
-from monitor.sources.pieces import Group, pieces
+from monitor.sources.pieces import WASTE, Group, pieces
 from tests.sources.rows import DAY, LATER, NOON, at, diagnostics, export, facts, fetched, service_principal, vault
 
 SP = "AADServicePrincipalSignInLogs"
@@ -173,7 +173,16 @@ def test_a_window_in_pieces_is_the_window(tmp_path: Path, engine: DuckEngine, mo
 
 def test_a_file_in_no_order_is_not_read_again_for_every_piece() -> None:
     groups = [Group(DAY.start, DAY.end, 1_000_000) for _ in range(10)]
-    assert pieces(DAY, timedelta(hours=1), groups) == [DAY]
+    assert len(pieces(DAY, timedelta(hours=1), groups)) <= WASTE
+
+
+def test_pieces_hold_about_as_many_rows_each_and_are_the_window_again() -> None:
+    quiet = [Group(DAY.start + timedelta(hours=h), DAY.start + timedelta(hours=h + 1), 10_000) for h in range(20)]
+    busy = [Group(DAY.start + timedelta(hours=20), DAY.end, 200_000)]
+    cut = pieces(DAY, timedelta(minutes=1), quiet + busy)
+    assert [piece.start for piece in cut] == [DAY.start + timedelta(hours=h) for h in (0, 10, 20, 22)]
+    assert cut[-1].end == DAY.end
+    assert all(one.end == other.start for one, other in zip(cut, cut[1:], strict=False))
 
 
 def test_every_real_row_is_read_and_folded_or_counted(azure_samples: Path, engine: DuckEngine) -> None:
