@@ -184,7 +184,8 @@ class Incident:
     """Findings about one subject that belong together, first to last.
 
     `first_at` is the start of the earliest bucket, `last_at` the end of the latest; `surprise` sums the strongest
-    surprise of each distinct evidence (see `together`).
+    surprise of each distinct evidence (see `together`). Findings of experimental rules make incidents of their own,
+    `experimental`, that are kept and never told.
     """
 
     id: str
@@ -201,6 +202,7 @@ class Incident:
     updated_at: datetime
     told_surprise: float = 0.0
     told_level: Level = Level.INFORMATIONAL
+    experimental: bool = False
 
     @property
     def told(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -57,28 +57,33 @@ def triage(
     now
         Paces messages; decides nothing about the world.
     """
-    known = {one.subject: one for one in sorted(incidents, key=lambda one: one.last_at)}
-    touched: dict[str, tuple[Incident | None, Incident]] = {}
+    known = {_about(one): one for one in sorted(incidents, key=lambda one: one.last_at)}
+    touched: dict[tuple[str, bool], tuple[Incident | None, Incident]] = {}
     belongs = {}
     for finding in findings:
-        old = known.get(finding.subject)
+        about = _about(finding)
+        old = known.get(about)
         if old and old.state is State.RESOLVED and finding.bucket - old.last_at > policy.reopen:
             old = None
         new = _add(old, finding, now) if old else _open(finding, now)
-        before = touched[finding.subject][0] if finding.subject in touched else old
-        touched[finding.subject] = before, new
-        known[finding.subject] = new
+        before = touched[about][0] if about in touched else old
+        touched[about] = before, new
+        known[about] = new
         belongs[finding.key] = new.id
-    experimental = {one.subject for one in findings} - {one.subject for one in findings if not one.experimental}
     for one in incidents:
-        if one.subject not in touched and waiting(one, rules):
-            touched[one.subject] = one, one
-    changed, decisions = _decide(touched, experimental, rules, policy, notifier, now)
+        if _about(one) not in touched and waiting(one, rules):
+            touched[_about(one)] = one, one
+    changed, decisions = _decide(touched.values(), rules, policy, notifier, now)
     for one in incidents:
-        if one.state is State.OPEN and one.subject not in touched and quiet(one, judged_until, policy):
+        if one.state is State.OPEN and _about(one) not in touched and quiet(one, judged_until, policy):
             changed.append(replace(one, state=State.RESOLVED, updated_at=now))
             decisions.append(Decision(one.id, notifier, now, Reason.RESOLVED if one.told else Reason.UNCHANGED))
     return Triaged(tuple(changed), tuple(decisions), belongs)
+
+
+def _about(one: Finding | Incident) -> tuple[str, bool]:
+    """What belongs together: findings about one subject, those of rules on trial apart from the others."""
+    return one.subject, one.experimental
 
 
 def _open(finding: Finding, now: datetime) -> Incident:
@@ -95,6 +100,7 @@ def _open(finding: Finding, now: datetime) -> Incident:
         last_at=finding.bucket_end,
         opened_at=now,
         updated_at=now,
+        experimental=finding.experimental,
     )
 
 
@@ -121,19 +127,15 @@ def _add(incident: Incident, finding: Finding, now: datetime) -> Incident:
 
 
 def _decide(
-    touched: Mapping[str, tuple[Incident | None, Incident]],
-    experimental: set[str],
+    touched: Iterable[tuple[Incident | None, Incident]],
     rules: Mapping[str, Rule],
     policy: Policy,
     notifier: str,
     now: datetime,
 ) -> tuple[list[Incident], list[Decision]]:
     changed, decisions, opened = [], [], 0
-    worst_first = sorted(touched.values(), key=lambda pair: (-pair[1].surprise, pair[1].id))
-    for old, new in worst_first:
-        reason = (
-            Reason.EXPERIMENTAL if new.subject in experimental and not new.told else _reason(old, new, rules, policy)
-        )
+    for old, new in sorted(touched, key=lambda pair: (-pair[1].surprise, pair[1].id)):
+        reason = _reason(old, new, rules, policy)
         if reason is Reason.OPENED:
             opened += 1
             reason = Reason.STORM if opened > policy.storm else reason
@@ -143,6 +145,8 @@ def _decide(
 
 
 def _reason(old: Incident | None, new: Incident, rules: Mapping[str, Rule], policy: Policy) -> Reason:
+    if new.experimental:
+        return Reason.EXPERIMENTAL
     if new.surprise < _tell(new, rules):
         return Reason.WEAK
     if not new.told:
@@ -156,9 +160,8 @@ def _reason(old: Incident | None, new: Incident, rules: Mapping[str, Rule], poli
 
 def waiting(incident: Incident, rules: Mapping[str, Rule]) -> bool:
     """Whether it is worth telling and a storm kept it back: it speaks when there is room."""
-    known = [rules[name] for name in incident.rules if name in rules]
-    stable = any(rule.status == "stable" for rule in known)
-    return incident.state is State.OPEN and not incident.told and stable and incident.surprise >= _tell(incident, rules)
+    untold = incident.state is State.OPEN and not incident.told and not incident.experimental
+    return untold and incident.surprise >= _tell(incident, rules)
 
 
 def _tell(incident: Incident, rules: Mapping[str, Rule]) -> float:

@@ -143,7 +143,9 @@ def test_a_resolved_incident_reopens_within_a_day_and_is_another_one_after() -> 
 def test_an_experimental_rule_is_kept_and_never_told_by_itself() -> None:
     assert reasons(decide([finding(9.0, experimental=True)])) == [Reason.EXPERIMENTAL]
     both = [finding(9.0, experimental=True), finding(4.0, rule="two")]
-    assert reasons(decide(both)) == [Reason.OPENED]
+    apart = decide(both)
+    assert reasons(apart) == [Reason.EXPERIMENTAL, Reason.OPENED]
+    assert [one.surprise for one in apart.incidents] == [9.0, 4.0]
 
 
 def test_in_a_storm_the_worst_speak() -> None:
