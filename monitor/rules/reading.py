@@ -18,7 +18,7 @@ from monitor import kql
 from monitor.errors import InputError, RuleError
 from monitor.rules.model import KUSTO_FACTS, Rule, bracketed, nearest
 
-USES = {"new": "spans", "measure": "activity", "slide": "activity", "after": "after"}
+USES = {"new": "spans", "measure": "activity", "slide": "days", "after": "after"}
 """Keys of a rule that only detectors with that need look at."""
 BEFORE = 2
 """Lines of the query before the predicate it checks."""
