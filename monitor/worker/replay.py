@@ -38,6 +38,9 @@ def replay(app: App, since: datetime | None = None, until: datetime | None = Non
     stretch = _stretch(app, since, horizon)
     if stretch is None:
         return Report(horizon or FOREVER, tuple(sources), (), (), ())
+    for one in sources:
+        if not one.error:
+            app.store.switch(one.name, [], stretch.end)  # not the far future that was asked for: a daemon may follow
     judged, rules, hearing = judge_all(app, stretch, stretch.end)
     incidents, decisions, unsent = _triage(app, judged, hearing, stretch)
     return Report(stretch.end, tuple(sources), tuple(rules), incidents, decisions, unsent)
