@@ -97,13 +97,22 @@ def compose(
         facts=_facts(incident, ordered, rules, names),
         findings=tuple(_line(one) for one in ordered[:LINES]),
         rules=incident.rules,
-        runbook=rule.runbook if rule else "",
+        runbook=_steps(rule.runbook) if rule else "",
         since=incident.first_at,
         until=incident.last_at,
         at=now,
         score=incident.score,
         surprise=incident.surprise,
     )
+
+
+def _steps(runbook: str) -> str:
+    r"""A runbook with one step a line, as a screen of any width wants it; a file breaks them at its own.
+
+    >>> _steps("1. Ask the owner\n   what ran.\n2. Silence it.")
+    '1. Ask the owner what ran.\n2. Silence it.'
+    """
+    return re.sub(r"\n(?!\s*(?:\d+\.|[-*])\s)\s*(?=\S)", " ", runbook.strip())
 
 
 def headline(finding: Finding, rule: Rule | None, names: Mapping[str, Name]) -> str:
