@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -56,6 +57,8 @@ _KIND: Final = re.compile(  # left alone: literals, comments, and the option of 
 _FROM: Final = re.compile(r'(?i)\b(?:FROM|JOIN)\s+"((?:[^"]|"")*)"')
 _LET: Final = re.compile(r'"_l(?P<number>\d+)_(?P<name>\w+)" AS (?:(?:NOT )?MATERIALIZED )?\(')
 _BOUND: Final = re.compile(r'"(_l\d+_\w+)" AS ')
+_GIVEN: Final = re.compile(r' AS "([^"]+)"')
+_KEPT: Final = re.compile(r"""(?<=[\s.])"([^"]+)" AS "\1"|\{'v': "([^"]+)"\}\)\)\['v'\] AS "\2\"""")
 _FULLEST: Final = re.compile(  # the columns of `summarize arg_max(rank, *) by key`
     r"""(?P<head>SELECT (?:"\w+" AS "\w+", )+)(?P<first>(?:max|min)\("(?P<rank>\w+)"\) AS "(?P=rank)"), """
     r"""(?P<rest>COALESCE\((?P<by>arg_m\w+)\(\{'v': "\w+"\}, "(?P=rank)"\)"""
@@ -393,7 +396,8 @@ def _lean(sql: _Sql, cursor: duckdb.DuckDBPyConnection, given: Mapping[str, Valu
         rows = cursor.execute(f"DESCRIBE {inner} SELECT * FROM {_quoted(name)}", bound or None).fetchall()  # noqa: S608
     except duckdb.Error:  # whatever is wrong with it, running it says it better
         return sql
-    texts = {row[0] for row in rows if row[1] == "VARCHAR" and _assigned(sql.text, row[0]) == 1}
+    assigned = _assignments(sql.text)
+    texts = {name for name, kind, *_ in rows if kind == "VARCHAR" and assigned[name] == 1}
     return replace(sql, text=_together(_without_casts(sql.text, texts)))
 
 
@@ -411,7 +415,7 @@ def _as_one(match: re.Match[str]) -> str:
     kept = ", ".join(re.findall(r'AS ("\w+")', match["head"] + match["first"]))
     rank = f'"{match["rank"]}"'
     found = f"coalesce({match['by']}({row}, {rank}), any_value({row}) FILTER ({rank} IS NULL)) AS _row"
-    return f"SELECT {kept}, {picked} FROM ({match['head']}{match['first']}, {found} {match['tail']}))"
+    return f"SELECT {kept}, {picked} FROM ({match['head']}{match['first']}, {found} {match['tail']}))"  # noqa: S608
 
 
 def _sql(
@@ -497,7 +501,8 @@ def _text_template() -> re.Pattern[str]:
 
 def _specialised(sql: str, texts: set[str]) -> str:
     """The same SQL, cheaper to bind and to run: known text is not turned into text, bins are integer arithmetic."""
-    sql = _without_casts(sql, {name for name in texts if _assigned(sql, name) == 0})
+    assigned = _assignments(sql)
+    sql = _without_casts(sql, {name for name in texts if assigned[name] == 0})
     return _BIN.sub(r"time_bucket(\g<width>, \g<x>, TIMESTAMP '1970-01-01')", sql)
 
 
@@ -509,11 +514,11 @@ def _without_casts(sql: str, texts: set[str]) -> str:
     return _text_template().sub(text, sql)
 
 
-def _assigned(sql: str, name: str) -> int:
-    """How many steps give the column of this name another value than it had."""
-    quoted = re.escape(f'"{name}"')
-    kept = rf"""(?:(?<=\s)|(?<=\.)){quoted}|\{{'v': {quoted}\}}\)\)\['v'\]"""
-    return len(re.findall(rf" AS {quoted}", sql)) - len(re.findall(rf"(?:{kept}) AS {quoted}", sql))
+def _assignments(sql: str) -> Counter[str]:
+    """For each column's name, how many steps give it another value than it had."""
+    given = Counter(_GIVEN.findall(sql))
+    given.subtract(one or other for one, other in _KEPT.findall(sql))
+    return given
 
 
 def _texts(columns: Mapping[str, Columns]) -> set[str]:

@@ -65,7 +65,10 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One window of one source, whole: FACTS, the names seen in it, and what became of its rows."""
+    """One window of one source, whole: FACTS, the names seen in it, and what became of its rows.
+
+    The text of `facts` may be dictionary-encoded; `frames.conform_facts` makes it plain.
+    """
 
     facts: pa.Table
     names: tuple[Name, ...]

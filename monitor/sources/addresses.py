@@ -10,6 +10,9 @@ LONGEST: Final = 64
 """Characters kept of what is no address."""
 
 _PORT: Final = re.compile(r"^(?:\[(?P<six>[^\]]*)\](?::\d+)?|(?P<four>\d+\.\d+\.\d+\.\d+):\d+)$")
+_FOUR: Final = re.compile(
+    r"(?P<net>(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3})(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)", re.ASCII
+)
 
 
 class Address(NamedTuple):
@@ -29,6 +32,8 @@ def canonical(text: str) -> Address:
     >>> canonical("<Redacted>")
     Address(ip='<Redacted>', prefix='')
     """
+    if plain := _FOUR.fullmatch(text):  # nearly all are; ipaddress takes twenty times as long
+        return Address(text, f"{plain['net']}0/24")
     bare = text.strip()
     if found := _PORT.match(bare):
         bare = found["six"] or found["four"] or ""

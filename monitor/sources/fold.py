@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.clock import iso
-from monitor.frames import FACT_KEYS, FACTS, TIME, conform_facts
+from monitor.frames import FACT_KEYS, FACTS, conform_facts
 from monitor.kql import Value
 from monitor.model import Name, Window
 from monitor.ports import Counts, Fetched
@@ -105,29 +104,18 @@ def values(query: Query, window: Window, now: datetime, issuer: str) -> dict[str
 def unpacked(query: Query, answers: Iterable[pa.Table]) -> Fetched:
     """What the query's answers say, together: one answer per piece of the window, taken one at a time.
 
-    Spellings are made one (addresses, details), and facts that became alike are added up.
+    Spellings are made one (addresses, details), and facts that are alike are added up. Text is dictionary-encoded: a
+    month of it is then small.
     """
-    facts, alike, names, counts = [], [], [], Counts()
+    facts, names, counts = [], [], Counts()
     for answer in answers:
         kept = answer
         if late := pc.sum(answer["late"]).as_py():
             kept = answer.filter(pc.invert(answer["late"]))
-        piece, mask = _facts(query, kept)
-        facts.append(piece)
-        alike.append(mask)
+        facts.append(_facts(query, kept))
         names.append(_named(answer))
         counts += _counts(answer, _sum(answer.filter(answer["late"]), "events") if late else 0)
-    shared = _shared(facts)
-    for place, piece in enumerate(facts):
-        alike[place] = alike[place] | pc.is_in(piece["at"], shared).to_numpy()
-    return Fetched(_merged(facts, alike), _names(pa.concat_tables(names)), counts)
-
-
-def _shared(pieces: Sequence[pa.Table]) -> pa.Array:
-    """The bins that more than one piece of a window has rows of."""
-    bins = np.concatenate([np.unique(piece["at"].cast(pa.int64()).to_numpy()) for piece in pieces])
-    found, times = np.unique(bins, return_counts=True)
-    return pa.array(found[times > 1]).cast(TIME)
+    return Fetched(_merged(facts), _names(pa.concat_tables(names)), counts)
 
 
 def _counts(answer: pa.Table, late: int) -> Counts:
@@ -139,48 +127,67 @@ def _sum(table: pa.Table, column: str) -> int:
     return int(pc.sum(table[column]).as_py() or 0)
 
 
-def _facts(query: Query, kept: pa.Table) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
-    """FACTS of an answer, and which of its rows may now be alike."""
-    ips, prefixes, same_ip = _respelled(kept["ip"], addresses.canonical)
-    texts, _, same_detail = _respelled(kept["detail"], lambda text: (details.canonical(text), ""))
+def _facts(query: Query, kept: pa.Table) -> pa.Table:
+    """FACTS of an answer, text encoded; some of its rows may now be alike."""
+    ips, prefixes = _respelled(_encoded(kept["ip"]), addresses.canonical)
+    texts, _ = _respelled(_encoded(kept["detail"]), lambda text: (details.canonical(text), ""))
     given = {"stream": query.stream, "source": query.name, "marks": ""}
-    columns = {name: pa.repeat(pa.scalar(value), kept.num_rows) for name, value in given.items()}
+    columns = {name: _repeated(value, kept.num_rows) for name, value in given.items()}
     columns |= {"ip": ips, "prefix": prefixes, "detail": texts, "kind": kept["caller_kind"]}
-    facts = pa.table({name: columns[name] if name in columns else kept[name] for name in FACTS.names})
-    return conform_facts(facts), same_ip | same_detail | _renamed(kept)
+    return _packed({name: columns[name] if name in columns else kept[name] for name in FACTS.names})
 
 
 def _respelled(
-    column: pa.ChunkedArray, spell: Callable[[str], tuple[str, str]]
-) -> tuple[pa.Array, pa.Array, npt.NDArray[np.bool_]]:
-    """Both parts of `spell` of each value, computed once per distinct value; and whose value others now share."""
-    encoded = _encoded(column)
+    encoded: pa.DictionaryArray, spell: Callable[[str], tuple[str, str]]
+) -> tuple[pa.DictionaryArray, pa.DictionaryArray]:
+    """Both parts of `spell` of each value, computed once per distinct value."""
     spelled = [spell(value or "") for value in encoded.dictionary.to_pylist()]
-    first, second = (pa.array([pair[part] for pair in spelled], pa.string()) for part in (0, 1))
-    times = Counter(pair[0] for pair in spelled)
-    shared = np.array([times[pair[0]] > 1 for pair in spelled], bool)
-    return first.take(encoded.indices), second.take(encoded.indices), shared[_numbers(encoded)]
+    first, second = (pa.array([pair[part] for pair in spelled], pa.string()).dictionary_encode() for part in (0, 1))
+    return _through(encoded.indices, first), _through(encoded.indices, second)
 
 
-def _renamed(kept: pa.Table) -> npt.NDArray[np.bool_]:
-    """Whose identity goes by two names here; facts do not hold names, so such rows may be alike."""
-    identity, name = _numbers(_encoded(kept["identity"])), _numbers(_encoded(kept["name"]))
-    pairs = np.unique(identity.astype(np.int64) << 32 | name)
-    names: npt.NDArray[np.int64] = np.bincount(pairs >> 32, minlength=int(identity.max(initial=0)) + 1)
-    renamed: npt.NDArray[np.bool_] = (names > 1)[identity]
-    return renamed
+def _through(indices: pa.Array, values: pa.DictionaryArray) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(values.indices.take(indices), values.dictionary)
 
 
-def _merged(pieces: Sequence[pa.Table], alike: Sequence[npt.NDArray[np.bool_]]) -> pa.Table:
-    """The pieces as one table, in which those of the marked rows that are alike have become one."""
-    marked = pa.concat_tables([piece.take(np.flatnonzero(mask)) for piece, mask in zip(pieces, alike, strict=True)])
-    summed = marked.group_by(list(FACT_KEYS)).aggregate([("events", "sum"), ("first_at", "min"), ("last_at", "max")])
-    if summed.num_rows == marked.num_rows:  # copying what needs no change would cost more than the fold
+def _repeated(text: str, times: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(np.zeros(times, np.int32), pa.array([text], pa.string()))
+
+
+def _merged(pieces: Sequence[pa.Table]) -> pa.Table:
+    """The pieces as one table, in which rows that are alike have become one.
+
+    Few are: only those are copied and compared of which another has the same digest.
+    """
+    digests = [_digest(piece) for piece in pieces]
+    ordered = np.sort(np.concatenate(digests))
+    shared = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(shared):
         return pa.concat_tables(pieces)
+    alike = [np.isin(digest, shared) for digest in digests]
+    marked = pa.concat_tables(
+        [conform_facts(piece.filter(pa.array(mask))) for piece, mask in zip(pieces, alike, strict=True)]
+    )
+    summed = marked.group_by(list(FACT_KEYS)).aggregate([("events", "sum"), ("first_at", "min"), ("last_at", "max")])
     single = [piece.filter(pa.array(~mask)) if mask.any() else piece for piece, mask in zip(pieces, alike, strict=True)]
-    return pa.concat_tables([*single, conform_facts(summed.rename_columns([*FACT_KEYS, *_SUMMED]))])
+    return pa.concat_tables([*single, _packed(dict(zip([*FACT_KEYS, *_SUMMED], summed.columns, strict=True)))])
 
 
+def _digest(facts: pa.Table) -> npt.NDArray[np.uint64]:
+    """One number per row, equal for rows that are alike, and for hardly any others."""
+    digest = np.zeros(facts.num_rows, np.uint64)
+    for name in FACT_KEYS:
+        column = facts[name].combine_chunks()
+        if isinstance(column, pa.DictionaryArray):
+            known = np.array([hash(text) for text in column.dictionary.to_pylist()], np.int64).view(np.uint64)
+            values = known[_numbers(column)]
+        else:
+            values = column.cast(pa.int64()).to_numpy().view(np.uint64)
+        digest = digest * _PRIME + values
+    return digest
+
+
+_PRIME: Final = np.uint64(1099511628211)
 _SUMMED: Final = ("events", "first_at", "last_at")
 _NAMED: Final = ["identity", "name", "caller_kind", "app_id"]
 
@@ -206,8 +213,23 @@ def _names(named: pa.Table) -> tuple[Name, ...]:
     )
 
 
-def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    return column.combine_chunks().dictionary_encode()
+def _packed(columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> pa.Table:
+    """FACTS of these columns, text encoded."""
+    return pa.table(
+        {
+            field.name: _encoded(columns[field.name])
+            if field.type == pa.string()
+            else columns[field.name].cast(field.type)
+            for field in FACTS
+        }
+    )
+
+
+def _encoded(column: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(whole, pa.DictionaryArray):
+        return whole
+    return (pc.fill_null(whole, "") if whole.null_count else whole).dictionary_encode()
 
 
 def _numbers(encoded: pa.DictionaryArray) -> npt.NDArray[np.int32]:

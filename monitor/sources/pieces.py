@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from monitor.model import Window
@@ -50,7 +51,7 @@ def _cut(window: Window, groups: Sequence[Group], number: int) -> list[Window]:
     """`window` in `number` pieces of about equally many rows."""
     edges = sorted({window.start, window.end, *(at for group in groups for at in (group.first, group.last))})
     share, held, cuts = sum(group.rows for group in groups) / number, 0.0, [window.start]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         rows = sum(_within(group, start, end) for group in groups)
         while len(cuts) < number and rows and held + rows >= share * len(cuts):
             at = start + (end - start) * max(0.0, (share * len(cuts) - held) / rows)

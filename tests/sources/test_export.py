@@ -3,6 +3,7 @@
 import gzip
 import json
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -182,7 +183,7 @@ def test_pieces_hold_about_as_many_rows_each_and_are_the_window_again() -> None:
     cut = pieces(DAY, timedelta(minutes=1), quiet + busy)
     assert [piece.start for piece in cut] == [DAY.start + timedelta(hours=h) for h in (0, 10, 20, 22)]
     assert cut[-1].end == DAY.end
-    assert all(one.end == other.start for one, other in zip(cut, cut[1:], strict=False))
+    assert all(one.end == other.start for one, other in pairwise(cut))
 
 
 def test_every_real_row_is_read_and_folded_or_counted(azure_samples: Path, engine: DuckEngine) -> None:
