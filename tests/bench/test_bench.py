@@ -44,11 +44,9 @@ def test_a_command_that_fails_is_not_measured() -> None:
 
 
 @pytest.mark.slow
-def test_all_of_it_runs_and_prints_medians_and_the_ratio(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_of_it_runs_and_gives_medians_and_the_ratio(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--shrink", "1000", "--runs", "1", "--cache", str(tmp_path / "cache")]
     bench.main([*options, "--json"])
     replay, folded = json.loads(capsys.readouterr().out)["results"]
     assert set(replay["medians"]) == {"Parquet", "NDJSON, gzipped"}
     assert folded["ratio"] > 0
-    bench.main([*options])
-    assert "ratio" in capsys.readouterr().out
