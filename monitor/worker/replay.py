@@ -71,6 +71,8 @@ def _triage(
     rules = {rule.id: rule for rule in app.rules}
     notifier = app.notifiers[0].name if app.notifiers else DEFAULT_NOTIFIER
     incidents: dict[str, Incident] = {}
+    place_of: dict[str, int] = {}
+    of: dict[str, set[str]] = defaultdict(set)
     open_now: set[str] = set()
     decisions: list[Decision] = []
     unsent: list[str] = []
@@ -80,10 +82,14 @@ def _triage(
         still = [incidents[one] for one in open_now]
         if not found and not any(quiet(one, reached, app.policy) or waiting(one, rules) for one in still):
             continue
-        held = [one for one in incidents.values() if one.id in open_now or tick - one.last_at <= KEPT]
+        named = open_now.union(*(of[one.subject] for one in found))  # nothing is decided about any other
+        held = [incidents[one] for one in sorted(named, key=place_of.__getitem__)]
+        held = [one for one in held if one.id in open_now or tick - one.last_at <= KEPT]
         triaged = triage(found, held, rules, reached, app.policy, notifier, tick)
         for one in triaged.incidents:
             incidents[one.id] = one
+            place_of.setdefault(one.id, len(place_of))
+            of[one.subject].add(one.id)
             (open_now.add if one.state is State.OPEN else open_now.discard)(one.id)
         reasons = {one.incident: one for one in triaged.decisions}
         app.store.conclude(
