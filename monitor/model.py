@@ -185,7 +185,8 @@ class Incident:
 
     `first_at` is the start of the earliest bucket, `last_at` the end of the latest; `surprise` sums the strongest
     surprise of each distinct evidence (see `together`). Findings of experimental rules make incidents of their own,
-    `experimental`, that are kept and never told.
+    `experimental`, that are kept and never told. Once `reopened`, evidence and what was told are those since then.
+    `loud`: some finding reached what its own rule tells from.
     """
 
     id: str
@@ -203,6 +204,8 @@ class Incident:
     told_surprise: float = 0.0
     told_level: Level = Level.INFORMATIONAL
     experimental: bool = False
+    reopened: bool = False
+    loud: bool = False
 
     @property
     def told(self) -> bool:

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from monitor.model import OVER_FINDINGS, Decision, Finding, Incident, Reason, State, digest, together
+from monitor.model import OVER_FINDINGS, Decision, Finding, Incident, Level, Reason, State, digest, together
 from monitor.rules import Rule
+
+TELL = 3.0
+"""Surprise from which anything is told: once in 1,000 days of a subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +19,7 @@ class Policy:
 
     quiet: how far past an incident's last bucket its rules must have been judged before it resolves. reopen: how long
     after its last bucket a resolved incident takes up new findings. worse: by how much surprise must grow to tell
-    again. storm: how many incidents one tick may open aloud, the worst
-    first; the others wait for the next.
+    again. storm: how many incidents one tick may open aloud, the worst first; the others wait for the next.
     """
 
     quiet: timedelta = timedelta(hours=2)
@@ -51,33 +53,32 @@ def triage(
     findings
         New ones, in order of time.
     incidents
-        Those open, and those resolved lately enough to re-open.
+        Those open, and those resolved lately enough to re-open. One whose last bucket is longer ago than that takes up
+        nothing: it is over, and another is opened.
     judged_until
         Per rule, how far all of its sources have been judged: an outage resolves nothing.
     now
         Paces messages; decides nothing about the world.
     """
     known = {_about(one): one for one in sorted(incidents, key=lambda one: one.last_at)}
-    touched: dict[tuple[str, bool], tuple[Incident | None, Incident]] = {}
-    belongs = {}
+    touched: dict[tuple[str, bool], Incident] = {}
+    belongs, over = {}, []
     for finding in findings:
-        about = _about(finding)
-        old = known.get(about)
-        if old and old.state is State.RESOLVED and finding.bucket - old.last_at > policy.reopen:
+        old = known.get(_about(finding))
+        if old and finding.bucket - old.last_at > policy.reopen:
+            over += [old] if old.state is State.OPEN else []
             old = None
-        new = _add(old, finding, now) if old else _open(finding, now)
-        before = touched[about][0] if about in touched else old
-        touched[about] = before, new
-        known[about] = new
+        new = _add(old, finding, rules, now) if old else _open(finding, rules, now)
+        known[_about(finding)] = touched[_about(finding)] = new
         belongs[finding.key] = new.id
     for one in incidents:
-        if _about(one) not in touched and waiting(one, rules):
-            touched[_about(one)] = one, one
-    changed, decisions = _decide(touched.values(), rules, policy, notifier, now)
-    for one in incidents:
-        if one.state is State.OPEN and _about(one) not in touched and quiet(one, judged_until, policy):
-            changed.append(replace(one, state=State.RESOLVED, updated_at=now))
-            decisions.append(Decision(one.id, notifier, now, Reason.RESOLVED if one.told else Reason.UNCHANGED))
+        if _about(one) not in touched and waiting(one):
+            touched[_about(one)] = one
+    changed, decisions = _decide(touched.values(), policy, notifier, now)
+    over += [one for one in incidents if _about(one) not in touched and quiet(one, judged_until, rules, policy)]
+    for one in over:
+        changed.append(replace(one, state=State.RESOLVED, updated_at=now))
+        decisions.append(Decision(one.id, notifier, now, Reason.RESOLVED if one.told else Reason.UNCHANGED))
     return Triaged(tuple(changed), tuple(decisions), belongs)
 
 
@@ -86,14 +87,14 @@ def _about(one: Finding | Incident) -> tuple[str, bool]:
     return one.subject, one.experimental
 
 
-def _open(finding: Finding, now: datetime) -> Incident:
+def _open(finding: Finding, rules: Mapping[str, Rule], now: datetime) -> Incident:
     return Incident(
         id=digest("incident", finding.subject, finding.key)[:10],
         subject=finding.subject,
         state=State.OPEN,
         level=finding.level,
         surprise=finding.surprise,
-        evidence=() if finding.stream == OVER_FINDINGS else ((*finding.evidence, finding.surprise),),
+        evidence=_evidence((), finding),
         rules=(finding.rule,),
         findings=1,
         first_at=finding.bucket,
@@ -101,74 +102,95 @@ def _open(finding: Finding, now: datetime) -> Incident:
         opened_at=now,
         updated_at=now,
         experimental=finding.experimental,
+        loud=_loud(finding, rules),
     )
 
 
-def _add(incident: Incident, finding: Finding, now: datetime) -> Incident:
-    """The incident with one more finding, as surprising as its distinct evidence together.
-
-    Evidence is distinct by stream and measure family: the same tokens seen by three rules count once, by the strongest.
-    """
-    evidence = {(stream, family): surprise for stream, family, surprise in incident.evidence}
-    if finding.stream != OVER_FINDINGS:
-        evidence[finding.evidence] = max(evidence.get(finding.evidence, 0.0), finding.surprise)
+def _add(incident: Incident, finding: Finding, rules: Mapping[str, Rule], now: datetime) -> Incident:
+    """The incident with one more finding, as surprising as its distinct evidence together; anew if it was resolved."""
+    if incident.state is State.RESOLVED:
+        incident = replace(
+            incident,
+            surprise=0.0,
+            evidence=(),
+            told_surprise=0.0,
+            told_level=Level.INFORMATIONAL,
+            level=finding.level,
+            loud=False,
+            reopened=True,
+        )
+    evidence = _evidence(incident.evidence, finding)
     return replace(
         incident,
         state=State.OPEN,
         level=max(incident.level, finding.level, key=lambda level: level.rank),
-        surprise=max(incident.surprise, finding.surprise, together(evidence.values())),
-        evidence=tuple((*key, surprise) for key, surprise in sorted(evidence.items())),
+        surprise=max(incident.surprise, finding.surprise, together(surprise for _, _, surprise in evidence)),
+        evidence=evidence,
         rules=tuple(sorted({*incident.rules, finding.rule})),
         findings=incident.findings + 1,
         first_at=min(incident.first_at, finding.bucket),
         last_at=max(incident.last_at, finding.bucket_end),
         updated_at=now,
+        loud=incident.loud or _loud(finding, rules),
     )
 
 
+def _evidence(known: tuple[tuple[str, str, float], ...], finding: Finding) -> tuple[tuple[str, str, float], ...]:
+    """What is known and the finding's, by stream and family: of three rules that saw the same tokens the strongest."""
+    if finding.stream == OVER_FINDINGS:
+        return known
+    strongest = {(stream, family): surprise for stream, family, surprise in known}
+    strongest[finding.evidence] = max(strongest.get(finding.evidence, 0.0), finding.surprise)
+    return tuple((*key, surprise) for key, surprise in sorted(strongest.items()))
+
+
+def _loud(finding: Finding, rules: Mapping[str, Rule]) -> bool:
+    rule = rules.get(finding.rule)
+    return finding.surprise >= (rule.tell if rule else TELL)
+
+
 def _decide(
-    touched: Iterable[tuple[Incident | None, Incident]],
-    rules: Mapping[str, Rule],
-    policy: Policy,
-    notifier: str,
-    now: datetime,
+    touched: Iterable[Incident], policy: Policy, notifier: str, now: datetime
 ) -> tuple[list[Incident], list[Decision]]:
     changed, decisions, opened = [], [], 0
-    for old, new in sorted(touched, key=lambda pair: (-pair[1].surprise, pair[1].id)):
-        reason = _reason(old, new, rules, policy)
-        if reason is Reason.OPENED:
+    for one in sorted(touched, key=lambda one: (-one.surprise, one.id)):
+        reason = _reason(one, policy)
+        if reason in {Reason.OPENED, Reason.REOPENED}:
             opened += 1
             reason = Reason.STORM if opened > policy.storm else reason
-        changed.append(replace(new, told_surprise=new.surprise, told_level=new.level) if reason.told else new)
-        decisions.append(Decision(new.id, notifier, now, reason))
+        changed.append(replace(one, told_surprise=one.surprise, told_level=one.level) if reason.told else one)
+        decisions.append(Decision(one.id, notifier, now, reason))
     return changed, decisions
 
 
-def _reason(old: Incident | None, new: Incident, rules: Mapping[str, Rule], policy: Policy) -> Reason:
-    if new.experimental:
+def _reason(incident: Incident, policy: Policy) -> Reason:
+    if incident.experimental:
         return Reason.EXPERIMENTAL
-    if new.surprise < _tell(new, rules):
+    if not _worth(incident):
         return Reason.WEAK
-    if not new.told:
-        return Reason.OPENED
-    if old and old.state is State.RESOLVED:
-        return Reason.REOPENED
-    if new.surprise >= new.told_surprise + policy.worse or new.level.rank > new.told_level.rank:
+    if not incident.told:
+        return Reason.REOPENED if incident.reopened else Reason.OPENED
+    if incident.surprise >= incident.told_surprise + policy.worse or incident.level.rank > incident.told_level.rank:
         return Reason.WORSENED
     return Reason.UNCHANGED
 
 
-def waiting(incident: Incident, rules: Mapping[str, Rule]) -> bool:
+def _worth(incident: Incident) -> bool:
+    """Whether some finding reached what its own rule tells from, or all together what anything is told from."""
+    return incident.loud or incident.surprise >= TELL
+
+
+def waiting(incident: Incident) -> bool:
     """Whether it is worth telling and a storm kept it back: it speaks when there is room."""
-    untold = incident.state is State.OPEN and not incident.told and not incident.experimental
-    return untold and incident.surprise >= _tell(incident, rules)
+    return incident.state is State.OPEN and not incident.told and not incident.experimental and _worth(incident)
 
 
-def _tell(incident: Incident, rules: Mapping[str, Rule]) -> float:
-    return min((rules[name].tell for name in incident.rules if name in rules), default=3.0)
+def quiet(incident: Incident, judged_until: Mapping[str, datetime], rules: Mapping[str, Rule], policy: Policy) -> bool:
+    """Whether every rule of an open incident was judged well past its last bucket, and said no more.
 
-
-def quiet(incident: Incident, judged_until: Mapping[str, datetime], policy: Policy) -> bool:
-    """Whether every rule of the incident was judged well past its last bucket, and said no more."""
-    until = [judged_until[name] for name in incident.rules if name in judged_until]
-    return len(until) == len(incident.rules) and min(until) - incident.last_at > policy.quiet
+    A rule that is no longer loaded has no more to say; one that failed holds the incident open.
+    """
+    loaded = [name for name in incident.rules if name in rules] or list(judged_until)
+    until = [judged_until[name] for name in loaded if name in judged_until]
+    looked = bool(until) and len(until) == len(loaded) and min(until) - incident.last_at > policy.quiet
+    return incident.state is State.OPEN and looked

@@ -122,7 +122,7 @@ def test_quiet_resolves_once_all_of_its_rules_looked_past_it() -> None:
 
 @pytest.mark.parametrize("until", [{}, {"one": NOON + 9 * HOUR}, {"one": NOON + 9 * HOUR, "two": NOON}])
 def test_nothing_is_quiet_that_one_of_its_rules_did_not_look_at(until: dict[str, datetime]) -> None:
-    assert not quiet(after(finding(4.0), finding(4.0, rule="two")), until, Policy())
+    assert not quiet(after(finding(4.0), finding(4.0, rule="two")), until, RULES, Policy())
 
 
 def test_what_was_never_told_resolves_in_silence() -> None:
@@ -158,3 +158,36 @@ def test_in_a_storm_the_worst_speak() -> None:
 def test_there_is_one_decision_per_incident_and_tick() -> None:
     triaged = decide([finding(4.0, hour, who=who) for who in range(3) for hour in range(4)])
     assert len(triaged.decisions) == len({one.incident for one in triaged.decisions}) == 3
+
+
+def test_a_rule_that_is_gone_holds_nothing_open() -> None:
+    told = after(finding(4.0, rule="gone"))
+    assert quiet(told, dict.fromkeys(RULES, NOON + 9 * HOUR), RULES, Policy())
+    assert not quiet(told, dict.fromkeys(RULES, NOON), RULES, Policy())
+
+
+def test_an_incident_nobody_could_resolve_swallows_nothing_said_much_later() -> None:
+    stuck = after(finding(8.0))
+    later = decide([finding(9.0, hour=90 * 24)], [stuck])
+    assert reasons(later) == [Reason.OPENED, Reason.RESOLVED]
+    assert {one.state for one in later.incidents if one.id == stuck.id} == {State.RESOLVED}
+
+
+def test_a_trifle_reopens_without_a_word_and_news_speak_again() -> None:
+    resolved = replace(after(finding(8.0)), state=State.RESOLVED)
+    trifle = decide([finding(1.0, 5)], [resolved])
+    assert reasons(trifle) == [Reason.WEAK]
+    assert trifle.incidents[0].surprise == 1.0
+    loud = decide([finding(4.0, 6)], trifle.incidents)
+    assert reasons(loud) == [Reason.REOPENED]
+
+
+def test_a_rule_that_tells_early_lends_its_threshold_to_no_other() -> None:
+    early = {**RULES, "two": RULES["two"].model_copy(update={"tell": 2.0})}
+    until = dict.fromkeys(RULES, NOON)
+
+    def said(*found: Finding) -> list[Reason]:
+        return [one.reason for one in triage(found, (), early, until, Policy(), "console", NOON).decisions]
+
+    assert said(finding(2.1), finding(1.0, rule="two")) == [Reason.WEAK]
+    assert said(finding(2.1, rule="two"), finding(1.0)) == [Reason.OPENED]
