@@ -80,7 +80,7 @@ def _triage(
         found = sorted(due.get(tick, []), key=lambda one: (one.time, one.key))
         reached = {rule: aware(times[place]) for rule, times in until.items()} if found or open_now else {}
         still = [incidents[one] for one in open_now]
-        if not found and not any(quiet(one, reached, app.policy) or waiting(one, rules) for one in still):
+        if not found and not any(quiet(one, reached, rules, app.policy) or waiting(one) for one in still):
             continue
         named = open_now.union(*(of[one.subject] for one in found))  # nothing is decided about any other
         held = [incidents[one] for one in sorted(named, key=place_of.__getitem__)]
