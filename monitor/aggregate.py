@@ -28,14 +28,14 @@ FACTS_SEEN = "facts\n| where at >= since and at < until and seen_at < as_of"
 def pick(engine: Engine, tables: Tables, rule: Rule, window: Window, as_of: datetime, predicate: str = "") -> pa.Table:
     """The rule's facts (or those of another predicate over its stream) in a window, as seen before `as_of`.
 
-    Columns: `g0`, `g1` ... (the rule's `by`, never ''), `term` (the counted or the new value), `source`, `at`,
+    Columns: `g0`, `g1` ... (the rule's `by`, never ''), `term` (the counted or new value, never ''), `source`, `at`,
     `seen_at`, `events`, `first_at`, `last_at`.
     """
     terms = () if predicate else rule.new or ((rule.measure.column,) if rule.measure.column else ())
     term = f'strcat_delim("{JOINED}", {", ".join(terms)})' if len(terms) > 1 else terms[0] if terms else '""'
     groups = _groups(rule)
     where = f'stream == "{rule.stream}" and (\n{predicate}\n)' if predicate else rule.predicate
-    filled = " and ".join(f"isnotempty({column})" for column in (*rule.by, *(() if predicate else rule.new)))
+    filled = " and ".join(f"isnotempty({column})" for column in (*rule.by, *terms))
     query = (
         f"{FACTS_SEEN} and {where} and {filled}\n"
         f"| project {', '.join(f'{group} = {column}' for group, column in zip(groups, rule.by, strict=True))},"

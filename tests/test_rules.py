@@ -8,7 +8,9 @@ import pytest
 from monitor import plugins
 from monitor.errors import InputError, RuleError
 from monitor.model import Level
-from monitor.rules import Rule, bracketed, duration, load, read
+from monitor.rules import STREAMS, Rule, bracketed, duration, load, read
+from monitor.rules.reading import UNFED
+from monitor.sources import fold
 
 GOOD = """\
 title: Burst of failures
@@ -168,6 +170,63 @@ def test_a_missing_key_is_named(tmp_path: Path) -> None:
 def test_a_wrong_value_is_told_with_line_and_what_was_expected(tmp_path: Path, old: str, new: str, told: str) -> None:
     (line,) = mistakes(tmp_path, instead(old, new))
     assert line.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("stream", "by", "told"),
+    [
+        ("scores", "[identity]", "burst.yml:6: stream: detector 'limit' judges facts and not what other rules said"),
+        ("risk", "[identity]", "burst.yml:6: stream: no source yields 'risk' yet, expected sign_in, vault or"),
+        ("control", "[identity]", "burst.yml:6: stream: no source yields 'control' yet"),
+        ("sign_in", "[identity, source]", "burst.yml:9: by.1: 'source' cannot cut groups"),
+        ("sign_in", "[identity, identity]", "burst.yml:9: by.1: 'identity' is named twice"),
+        ("sign_in", "[app_id]", "burst.yml:9: by: names no subject, expected one of identity, ip, prefix, resource"),
+        ("sign_in", "[resource]", "burst.yml:9: by: 'resource' is a vault in the stream vault only, expected"),
+    ],
+)
+def test_groups_and_streams_that_would_be_mute_or_about_nobody_are_refused(
+    tmp_path: Path, stream: str, by: str, told: str
+) -> None:
+    text = instead("stream: sign_in", f"stream: {stream}").replace("by: [identity]", f"by: {by}")
+    (line,) = mistakes(tmp_path, text)
+    assert line.startswith(told)
+
+
+TOGETHER = (
+    instead('where: kind == "user" and outcome == "failed"\nmeasure: events\n', "")
+    .replace("detector: limit", "detector: together")
+    .replace("limit: 10", "kinds: 2")
+)
+
+
+@pytest.mark.parametrize(
+    ("stream", "by", "told"),
+    [
+        (
+            "sign_in",
+            "[identity]",
+            "burst.yml:6: stream: detector 'together' judges what other rules said, expected sco",
+        ),
+        ("scores", "[identity, app_id]", "burst.yml:7: by: other rules' findings are about one subject, expected [id"),
+        ("scores\nwhere: 'true'", "[identity]", "burst.yml:7: detector 'together' makes no use of the key 'where'"),
+    ],
+)
+def test_a_rule_over_what_others_said_names_their_subject_alone(
+    tmp_path: Path, stream: str, by: str, told: str
+) -> None:
+    text = TOGETHER.replace("stream: sign_in", f"stream: {stream}").replace("[identity]", by)
+    (line,) = mistakes(tmp_path, text)
+    assert line.startswith(told)
+
+
+def test_what_is_in_by_is_never_new(tmp_path: Path) -> None:
+    text = instead("measure: events", "new: [ip]").replace("by: [identity]", "by: [identity, ip]")
+    (line,) = mistakes(tmp_path, text.replace("detector: limit", "detector: first_seen").replace("limit: 10", ""))
+    assert line == "burst.yml:8: new: 'ip' is in 'by', too, and so never new"
+
+
+def test_streams_that_sources_yield_may_be_named() -> None:
+    assert {query.stream for query in fold.QUERIES.values()} == set(STREAMS) - set(UNFED)
 
 
 @pytest.mark.parametrize(

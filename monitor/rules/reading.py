@@ -16,10 +16,13 @@ from ruamel.yaml.scalarstring import LiteralScalarString
 
 from monitor import kql
 from monitor.errors import InputError, RuleError
-from monitor.rules.model import KUSTO_FACTS, Rule, bracketed, nearest
+from monitor.frames import DIMENSIONS
+from monitor.rules.model import KUSTO_FACTS, SUBJECTS, Rule, bracketed, nearest
 
 USES = {"new": "spans", "measure": "activity", "slide": "days", "after": "after"}
 """Keys of a rule that only detectors with that need look at."""
+UNFED = ("control", "risk")
+"""Streams that no source yields yet: a rule over one would be mute."""
 BEFORE = 2
 """Lines of the query before the predicate it checks."""
 
@@ -67,7 +70,7 @@ def read(path: Path, detectors: Mapping[str, Any]) -> tuple[Rule | None, list[st
     rule, wrong = _rule(document)
     judge, about_judge = _judge(document, detectors)
     wrong += [(_line(document, ("id",)), mistake) for mistake in _misnamed(document, path)]
-    wrong += [*_unbound(document, "where"), *_unbound(document, "after"), *about_judge]
+    wrong += [*_unbound(document, "where"), *_unbound(document, "after"), *about_judge, *_aimless(document)]
     if wrong or rule is None:
         return None, [f"{path}:{line}: {mistake}" for line, mistake in sorted(wrong)]
     return rule.made(str(path), judge), []
@@ -101,10 +104,49 @@ def _judge(document: CommentedMap, detectors: Mapping[str, Any]) -> tuple[Any, l
         for key, frame in USES.items()
         if key in document and frame not in detector.needs
     ]
+    wrong += _unheard(document, name, over_scores="scores" in detector.needs)
     try:
         return detector.model_validate(_plain(document.get("params", {}))), wrong
     except ValidationError as error:
         return None, wrong + _mistakes(document, error, detector, ("params",))
+
+
+def _unheard(document: CommentedMap, name: str, *, over_scores: bool) -> Iterator[tuple[int, str]]:
+    """Why the detector would get nothing of the rule's stream to judge, or nothing of what the rule asks for."""
+    stream, line = document.get("stream"), _line(document, ("stream",))
+    if stream in UNFED:
+        yield line, f"stream: no source yields {stream!r} yet, expected sign_in, vault or directory"
+    elif over_scores and stream != "scores":
+        yield line, f"stream: detector {name!r} judges what other rules said, expected scores, got {stream!r}"
+    elif stream == "scores" and not over_scores:
+        yield line, f"stream: detector {name!r} judges facts and not what other rules said, got 'scores'"
+    elif over_scores and "where" in document:
+        yield _line(document, ("where",)), f"detector {name!r} makes no use of the key 'where'"
+
+
+def _aimless(document: CommentedMap) -> Iterator[tuple[int, str]]:
+    """What is wrong with the groups a rule cuts its facts into: above all, that a finding would be about nobody."""
+    by, new = (document.get(key) or () for key in ("by", "new"))
+    if not by or not isinstance(by, list) or not all(column in DIMENSIONS for column in by):
+        return  # the model says so
+    for place, column in enumerate(by):
+        if column == "source" or column in by[:place]:
+            reason = "cannot cut groups, every source is judged alike" if column == "source" else "is named twice"
+            yield _line(document, ("by", place)), f"by.{place}: {column!r} {reason}"
+    line, stream = _line(document, ("by",)), document.get("stream")
+    subject = next((column for column in SUBJECTS if column in by), None)
+    if subject is None:
+        yield line, f"by: names no subject, expected one of {', '.join(SUBJECTS)} among {list(by)}"
+    elif stream == "scores" and list(by) != [subject]:
+        yield line, f"by: other rules' findings are about one subject, expected [{subject}], got {list(by)}"
+    elif subject == "resource" and stream != "vault":
+        yield (
+            line,
+            f"by: 'resource' is a vault in the stream vault only, expected identity or ip beside it in {stream!r}",
+        )
+    for column in new if isinstance(new, list) else ():
+        if column in by:
+            yield _line(document, ("new",)), f"new: {column!r} is in 'by', too, and so never new"
 
 
 def _unbound(document: CommentedMap, key: str) -> Iterator[tuple[int, str]]:
