@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from monitor.model import Window
 
-ROWS: Final = 100_000
+ROWS: Final = 150_000
 """Rows a piece may hold, about: what the fold handles within a few hundred MB."""
 
 WASTE: Final = 3.0

@@ -177,7 +177,8 @@ def test_a_file_in_no_order_is_not_read_again_for_every_piece() -> None:
     assert len(pieces(DAY, timedelta(hours=1), groups)) <= WASTE
 
 
-def test_pieces_hold_about_as_many_rows_each_and_are_the_window_again() -> None:
+def test_pieces_hold_about_as_many_rows_each_and_are_the_window_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.sources.pieces.ROWS", 100_000)
     quiet = [Group(DAY.start + timedelta(hours=h), DAY.start + timedelta(hours=h + 1), 10_000) for h in range(20)]
     busy = [Group(DAY.start + timedelta(hours=20), DAY.end, 200_000)]
     cut = pieces(DAY, timedelta(minutes=1), quiet + busy)
