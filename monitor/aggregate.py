@@ -15,13 +15,11 @@ import pandas as pd
 import pyarrow as pa
 
 from monitor.clock import BIN
-from monitor.frames import ACTIVITY, SPANS, conform, empty
+from monitor.frames import ACTIVITY, JOINED, SPANS, conform, empty
 from monitor.model import Window
 from monitor.ports import Engine, Tables
 from monitor.rules import Rule
 
-JOINED = "\x1f"
-"""Between the values of several `new` columns in a SPANS key."""
 FACTS_SEEN = "facts\n| where at >= since and at < until and seen_at < as_of"
 
 
@@ -58,15 +56,13 @@ def activity(engine: Engine, picked: pa.Table, rule: Rule) -> pd.DataFrame:
     near = f"| extend near = bin(at, {_span(rule.bucket)})\n" if rule.sliding else ""
     head = f"picked\n{near}| join kind=leftsemi busy on {', '.join(busy.column_names)}\n"
     step = _span(BIN if rule.sliding else rule.bucket)
-    summary = f"first_at = min(first_at), last_at = max(last_at) by {by}, bucket = bin(at, {step})"
+    summary = f"by {by}, bucket = bin(at, {step})"
     if rule.measure.name == "events":
-        query = f"{head}| summarize value = sum(events), {summary}, seen_at"
+        query = f"{head}| summarize value = sum(events) {summary}, seen_at"
     else:
-        query = f"{head}| summarize seen_at = min(seen_at), {summary}, term"
+        query = f"{head}| summarize seen_at = min(seen_at) {summary}, term"
     if rule.measure.name == "distinct" and not rule.sliding:
-        query += (
-            f"\n| summarize value = count(), first_at = min(first_at), last_at = max(last_at) by {by}, bucket, seen_at"
-        )
+        query += f"\n| summarize value = count() by {by}, bucket, seen_at"
     frame = engine.run(query, {"picked": picked, "busy": busy}).to_pandas()
     if rule.sliding:
         frame = _slide(frame, rule, groups)
@@ -105,27 +101,15 @@ def _slide(frame: pd.DataFrame, rule: Rule, groups: list[str]) -> pd.DataFrame:
     spread["bucket"] = spread["bucket"] - back
     keys = [*groups, "bucket"]
     if rule.measure.name == "distinct":
-        spread = spread.groupby([*keys, "term"], sort=False, as_index=False).agg(
-            seen_at=("seen_at", "min"), first_at=("first_at", "min"), last_at=("last_at", "max")
-        )
-        spread["value"] = 1.0
-    return spread.groupby([*keys, "seen_at"], sort=False, as_index=False).agg(
-        value=("value", "sum"), first_at=("first_at", "min"), last_at=("last_at", "max")
-    )
+        spread = spread.groupby([*keys, "term"], sort=False, as_index=False)["seen_at"].min().assign(value=1.0)
+    return spread.groupby([*keys, "seen_at"], sort=False, as_index=False)["value"].sum()
 
 
 def _cumulate(frame: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
     """Counts per arrival bin made cumulative, so that each row says what was known of its bucket by then."""
     keys = [*groups, "bucket"]
     frame = frame.sort_values([*keys, "seen_at"], ignore_index=True)
-    buckets = frame.groupby(keys, sort=False)
-    return frame.assign(
-        value=buckets["value"].cumsum(),
-        first_at=buckets["first_at"].cummin(),
-        last_at=buckets["last_at"].cummax(),
-        of=np.nan,
-        term="",
-    )
+    return frame.assign(value=frame.groupby(keys, sort=False)["value"].cumsum())
 
 
 def spans(engine: Engine, picked: pa.Table, rule: Rule) -> pd.DataFrame:

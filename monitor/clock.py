@@ -1,4 +1,4 @@
-"""The only module that reads the clock, and the arithmetic of 5-minute bins."""
+"""The only module that reads the clock, the arithmetic of 5-minute bins, and how times are written."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -46,3 +46,13 @@ def iso(at: datetime) -> str:
     """
     text = at.astimezone(UTC).isoformat().removesuffix("+00:00")
     return (text.rstrip("0") if "." in text else text) + "Z"
+
+
+def length(span: timedelta) -> str:
+    """A bucket's width in words.
+
+    >>> length(timedelta(minutes=15)), length(timedelta(hours=3))
+    ('15 min', '3 h')
+    """
+    minutes = int(span.total_seconds() // 60)
+    return f"{minutes // 60} h" if minutes % 60 == 0 else f"{minutes} min"

@@ -7,6 +7,7 @@ columnar engine; every other frame is pandas. Times are UTC: Arrow columns carry
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pandas as pd
 import pyarrow as pa
@@ -66,14 +67,9 @@ ACTIVITY: Mapping[str, str] = {
     "bucket": "datetime64[us, UTC]",
     "seen_at": "datetime64[us, UTC]",
     "value": "float64",
-    "of": "float64",
-    "term": "str",
-    "first_at": "datetime64[us, UTC]",
-    "last_at": "datetime64[us, UTC]",
 }
-"""What a rule counts, beside its `by` columns: one row per (group, bucket, term) for each `seen_at` at which the value
-changed, cumulative. `of` is the denominator of a ratio (else NaN); an absent bucket is 0 only inside covered intervals.
-"""
+"""What a rule counts, beside its `by` columns: one row per (group, bucket) for each `seen_at` at which the value
+changed, cumulative; an absent bucket is 0 only inside covered intervals."""
 
 SPANS: Mapping[str, str] = {
     "key": "str",
@@ -105,6 +101,13 @@ SCORES: Mapping[str, str] = {
 """One judgement, beside the `by` columns. A detector fills either `log_p` (log10 of the chance of the bucket) or the
 four counts of days (`said`: on which this group said at least this; `judged`: it was judged; `_all`: the same over all
 groups); `calibrate` fills `surprise`. NaN means "cannot say"."""
+
+
+JOINED = "\x1f"
+"""Between the values of several `new` columns in a SPANS key and a SCORES term."""
+
+HISTORY = timedelta(days=400)
+"""How far back memory (SPANS) goes; as far as facts do, in practice."""
 
 
 def conform(frame: pd.DataFrame, schema: Mapping[str, str], by: tuple[str, ...] = ()) -> pd.DataFrame:

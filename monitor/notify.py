@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from monitor.clock import length
+from monitor.frames import JOINED
 from monitor.hostile import clean, clip
 from monitor.model import OVER_FINDINGS, Decision, Finding, Incident, Message, Name, State
 from monitor.rules import Rule
 
-JOINED = "\x1f"
 """Between the values of several `new` columns in a finding's term."""
 
 NAME_LIMIT, TERM_LIMIT = 40, 60
@@ -192,16 +193,6 @@ def number(value: float) -> str:
     ('20,432', '3.3', '0')
     """
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
-
-
-def length(span: timedelta) -> str:
-    """A bucket's width in words.
-
-    >>> length(timedelta(minutes=15)), length(timedelta(hours=3))
-    ('15 min', '3 h')
-    """
-    minutes = int(span.total_seconds() // 60)
-    return f"{minutes // 60} h" if minutes % 60 == 0 else f"{minutes} min"
 
 
 def _new(finding: Finding, rule: Rule) -> str:

@@ -77,12 +77,6 @@ def test_a_remark_at_the_end_of_a_predicate_does_not_swallow_what_follows(tmp_pa
     assert rule.predicate.endswith("\n)")
 
 
-def test_the_hash_follows_what_is_counted_and_nothing_else(tmp_path: Path) -> None:
-    rule = good(tmp_path)
-    assert rule.hash == rule.model_copy(update={"title": "Another title"}).hash
-    assert rule.hash != rule.model_copy(update={"where": "true"}).hash
-
-
 @pytest.mark.parametrize(
     ("by", "subject"),
     [

@@ -13,16 +13,16 @@ import pandas as pd
 import typer
 
 from monitor import aggregate, plugins
-from monitor.aggregate import JOINED
 from monitor.cli.opening import JsonOption, RulesOption, engine
 from monitor.cli.screen import OUT, Json, cell, dump, say, table
-from monitor.clock import iso
+from monitor.clock import iso, length
 from monitor.coverage import Hearing
 from monitor.errors import InputError
+from monitor.frames import JOINED
 from monitor.hostile import clean
 from monitor.kql import DuckEngine
 from monitor.model import Band, Decision, Finding, Incident, Name, Notice, Reason
-from monitor.notify import length, number, rarity, unit, who
+from monitor.notify import number, rarity, unit, who
 from monitor.rules import Rule, read, shipped
 from monitor.sources.fold import QUERIES
 from monitor.store import Store

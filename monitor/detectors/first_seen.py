@@ -11,13 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.clock import DAY
 from monitor.detectors import counting
-from monitor.frames import SCORES, conform, empty
+from monitor.frames import HISTORY, JOINED, SCORES, conform, empty
 from monitor.model import Window
 from monitor.ports import Need, Past
 from monitor.rules import Duration
 
-HISTORY = timedelta(days=400)
-"""How far back days count: as far as SPANS do."""
 TWO_GAPS = 2
 """Active days that must lie before a wake-up for two earlier gaps to have been seen."""
 
@@ -51,9 +49,10 @@ class FirstSeen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     needs: ClassVar[frozenset[Need]] = frozenset({"spans", "after"})
     wants: ClassVar[tuple[str, ...]] = ()
+    family: ClassVar[str] = "wake"
     least: ClassVar[float] = 1.0
 
-    forget: Duration = Field(default=timedelta(days=30), ge=timedelta(days=3))
+    forget: Duration = Field(default=timedelta(days=30), ge=timedelta(days=3), le=HISTORY)
     warmup: Duration = timedelta(days=7)
     active: int = Field(default=3, ge=1)
     gap_factor: float = Field(default=0.0, ge=0.0)
@@ -117,7 +116,7 @@ class FirstSeen(BaseModel):
 
 
 def _because(key: str, quiet: float, counts: str) -> str:
-    what = f"{key.replace(chr(31), ' ')}: " if key else ""
+    what = f"{key.replace(JOINED, ' ')}: " if key else ""
     since = "never seen before" if np.isnan(quiet) else f"silent for {quiet:.0f} d before"
     return f"{what}{since}; {counts}"
 

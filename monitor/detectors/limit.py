@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from monitor.clock import length
 from monitor.coverage import days_of, naive, stamp
 from monitor.detectors import counting
 from monitor.frames import SCORES, conform, empty
@@ -40,6 +41,7 @@ class Limit(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     needs: ClassVar[frozenset[Need]] = frozenset({"activity", "days", "after"})
     wants: ClassVar[tuple[str, ...]] = ()
+    slides: ClassVar[bool] = True
 
     limit: int = Field(ge=1)
     lookback: Duration = timedelta(days=28)
@@ -67,12 +69,12 @@ class Limit(BaseModel):
         )
         scores = rows[(bucket >= stamp(window.start)) & (bucket < stamp(window.end))]
         because = [
-            f"{count:,.0f} in {_length(past.bucket)}, limit {self.limit:,}; {words}"
+            f"{count:,.0f} in {length(past.bucket)}, limit {self.limit:,}; {words}"
             for count, words in zip(scores["value"], said.words(), strict=True)
         ]
         return conform(
             scores.rename(columns={"value": "observed"}).assign(
-                expected=np.nan, low=0.0, high=float(self.limit), because=because, **said.frame()
+                term="", expected=np.nan, low=0.0, high=float(self.limit), because=because, **said.frame()
             ),
             SCORES,
             past.by,
@@ -86,8 +88,3 @@ def _preceded(rows: pd.DataFrame, past: Past) -> pd.DataFrame:
     earlier = earlier.assign(before_at=earlier.groupby(by)["first_at"].cummin())[[*by, "seen_at", "before_at"]]
     joined = pd.merge_asof(rows.sort_values("seen_at", kind="stable"), earlier, on="seen_at", by=by)
     return joined[joined["before_at"] < joined["bucket"]].drop(columns="before_at")
-
-
-def _length(width: timedelta) -> str:
-    minutes = int(width.total_seconds() // 60)
-    return f"{minutes // 60} h" if minutes % 60 == 0 else f"{minutes} min"

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from datetime import timedelta
 from difflib import get_close_matches
-from hashlib import sha256
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator
@@ -155,12 +154,12 @@ class Rule(BaseModel):
             return self.evidence
         if self.new:
             return f"new {', '.join(sorted({FAMILIES.get(column, column) for column in self.new}))}"
-        return "wake" if self.detector == "first_seen" else str(self.measure)
+        return getattr(self._judge, "family", "") or str(self.measure)
 
     @property
     def sliding(self) -> bool:
-        """Whether buckets start every 5 minutes (limit and distinct) or stand side by side."""
-        return self.detector == "limit" if self.slide is None else self.slide
+        """Whether buckets start every 5 minutes or stand side by side: as `slide` says, else as the detector would."""
+        return bool(getattr(self._judge, "slides", False)) if self.slide is None else self.slide
 
     @property
     def judge(self) -> Any:
@@ -191,11 +190,6 @@ class Rule(BaseModel):
         """The columns that name the subject: what the chance of a day is counted by, however finely `by` cuts it."""
         _, column = self.subject
         return (column,) if column else self.by
-
-    @property
-    def hash(self) -> str:
-        """8 hex digits that change whenever what the rule counts does."""
-        return sha256(f"{self.predicate}\n{self.by}\n{self.new}".encode()).hexdigest()[:8]
 
 
 FAMILIES = {

@@ -12,13 +12,14 @@ import pandas as pd
 import pyarrow as pa
 
 from monitor.aggregate import FACTS_SEEN
-from monitor.clock import DAY, midnight
+from monitor.clock import DAY, length, midnight
 from monitor.coverage import Hearing, aware, naive, stamp
+from monitor.frames import HISTORY
 from monitor.model import Band, Finding, Name, Window
-from monitor.notify import headline, length, unit
+from monitor.notify import headline, unit
 from monitor.ports import Engine, Past, Tables
 from monitor.rules import Rule
-from monitor.worker.judging import HISTORY, remember
+from monitor.worker.judging import remember
 
 Floats = npt.NDArray[np.float64]
 

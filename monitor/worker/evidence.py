@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pyarrow as pa
 
-from monitor.aggregate import FACTS_SEEN, JOINED
+from monitor.aggregate import FACTS_SEEN
+from monitor.frames import JOINED
 from monitor.model import Finding
 from monitor.ports import Engine, Tables
 from monitor.rules import Rule, bracketed

@@ -13,14 +13,12 @@ from monitor.calibrate import calibrate
 from monitor.clock import BIN, DAY, ceil
 from monitor.coverage import Hearing
 from monitor.detect import detect, findings, ordered
-from monitor.frames import ACTIVITY, SPANS, empty
+from monitor.frames import ACTIVITY, HISTORY, SPANS, empty
 from monitor.model import Finding, Window
 from monitor.ports import Engine, LogSource, Past, Tables
 from monitor.rules import Rule
 
 MEMBERS = 50
-HISTORY = timedelta(days=400)
-"""How far back facts are read for memory; as far as they go, in practice."""
 
 
 @dataclass(frozen=True, slots=True)

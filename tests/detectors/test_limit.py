@@ -25,8 +25,8 @@ def counted(*rows: Row, known: int = 10, days: int = 8, after: pd.DataFrame | No
     the first day."""
     frame = pd.DataFrame(rows, columns=["identity", "day", "later", "value"])
     bucket = START + pd.to_timedelta(frame["day"], unit="D")
-    frame = frame.assign(bucket=bucket, seen_at=bucket + pd.to_timedelta(frame["later"], unit="D"), of=np.nan, term="")
-    frame = conform(frame.assign(first_at=frame["bucket"], last_at=frame["bucket"]), ACTIVITY, BY)
+    frame = frame.assign(bucket=bucket, seen_at=bucket + pd.to_timedelta(frame["later"], unit="D"))
+    frame = conform(frame, ACTIVITY, BY)
     judged = pd.DataFrame({"identity": [f"entra:{n}" for n in range(known)], "day": START, "seen_at": START})
     judged = judged.astype({"day": "datetime64[us, UTC]", "seen_at": "datetime64[us, UTC]"})
     more = {"after": after} if after is not None else {}
