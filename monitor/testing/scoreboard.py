@@ -23,23 +23,28 @@ Json: TypeAlias = "str | float | Sequence[Json] | Mapping[str, Json] | None"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one attack: the score of each true claim on it, and how long after its start that was told."""
+    """What became of one attack.
+
+    `claims` are the scores of the true claims on it; `told` the score of each finding that makes one true, and how long
+    after the attack's start it came.
+    """
 
     label: Label
-    claims: tuple[tuple[float, timedelta], ...]
+    claims: tuple[float, ...]
+    told: tuple[tuple[float, timedelta], ...]
 
     @property
     def score(self) -> float:
         """The highest score of a claim on it; NaN if there was none."""
-        return max((score for score, _ in self.claims), default=float("nan"))
+        return max(self.claims, default=float("nan"))
 
     def found(self, threshold: float) -> bool:
         """Whether some claim on it scores at least that."""
-        return any(score >= threshold for score, _ in self.claims)
+        return any(score >= threshold for score in self.claims)
 
     def delay(self, threshold: float) -> timedelta | None:
-        """From its start to the first telling among the claims that score at least that."""
-        return min((delay for score, delay in self.claims if score >= threshold), default=None)
+        """From its start to the first finding on it that itself scores at least that."""
+        return min((delay for score, delay in self.told if score >= threshold), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Attacks of one grade or kind at one threshold: how many, how many found, and the median time to detect."""
+    """Attacks of one grade or kind at one threshold: how many, how many found, and their median time to detect.
+
+    The median is over those that have one; see `Outcome.delay`.
+    """
 
     attacks: int
     found: int
@@ -232,7 +240,7 @@ def _lasted(delay: timedelta | None) -> str:
 def _part(outcomes: Sequence[Outcome], threshold: float) -> Part:
     delays = sorted(delay for one in outcomes if (delay := one.delay(threshold)) is not None)
     middle = (delays[(len(delays) - 1) // 2] + delays[len(delays) // 2]) / 2 if delays else None
-    return Part(len(outcomes), len(delays), middle)
+    return Part(len(outcomes), sum(one.found(threshold) for one in outcomes), middle)
 
 
 def _grade(grade: str) -> tuple[int, str]:

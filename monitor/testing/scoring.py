@@ -3,7 +3,8 @@
 A *claim* is all findings of one subject whose `time` falls in one UTC day, scored by their maximum. It is true if its
 subject (or, where the subject is no identity, its own value or the majority of a finding's `members`) belongs to an
 attack and the bucket of such a finding overlaps [start, end + 1 h]. An attack is found by a true claim; further ones on
-it are ignored; every other claim is false.
+it are ignored; every other claim is false. The time to detect is read at a threshold: from the attack's start to its
+first finding that makes a claim true and itself scores that much, for only then would somebody have been told.
 
 Choices where that leaves room:
 
@@ -15,6 +16,8 @@ Choices where that leaves room:
   precision over claims; it does not depend on their order.
 - Claims of equal score stand or fall together, as no threshold parts them.
 - A claim scored NaN says nothing, and is left out.
+- A claim may owe its maximum to a finding on something else. The attack then counts as found at that score, but has no
+  time to detect there.
 """
 
 from __future__ import annotations
@@ -142,11 +145,10 @@ def score(
         true = rows[_true(rows, label)]
         met |= set(true["claim"])
         if label.start >= warm_up_end:
-            first = true.groupby("claim").agg(score=("claim_score", "first"), time=("time", "min"))
-            told = zip(first["score"], first["time"], strict=True)
-            outcomes.append(
-                Outcome(label, tuple(sorted((float(mark), max(at - label.start, timedelta(0))) for mark, at in told)))
-            )
+            found = true.groupby("claim")["claim_score"].first()
+            after = (max(at - label.start, timedelta(0)) for at in true["time"])
+            told = sorted(zip(map(float, true["score"]), after, strict=True))
+            outcomes.append(Outcome(label, tuple(sorted(map(float, found))), tuple(told)))
     false = rows[~rows["claim"].isin(met)].groupby("claim")["claim_score"].first()
     return Scoreboard(identity_days, tuple(outcomes), tuple(sorted(map(float, false), reverse=True)))
 

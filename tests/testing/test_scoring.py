@@ -105,8 +105,11 @@ def test_bucket_of_unsaid_length_lasts_until_it_is_told_and_at_most_an_hour(told
 
 def test_another_finding_of_the_claim_may_make_it_true_for_its_maximum() -> None:
     board = scored([line("a", at(1, 2), 0.9), line("a", at(1, 9), 0.3)], [attack("x", "a", at(1, 9))])
-    assert board.outcomes[0].claims == ((0.9, HOUR),)
+    assert board.outcomes[0].claims == (0.9,)
+    assert board.outcomes[0].told == ((0.3, HOUR),)
     assert board.false == ()
+    reading = board.over(0.9).all
+    assert (reading.found, reading.delay) == (1, None)  # nobody was told of it at that score
 
 
 @pytest.mark.parametrize(
@@ -204,6 +207,14 @@ def test_only_chosen_kinds_are_looked_for_and_claims_on_others_are_ignored() -> 
 def test_one_claim_may_find_two_attacks() -> None:
     board = scored([line("a", at(1, 9), 0.9)], [X, attack("w", "a", at(1, 8))])
     assert board.average_precision() == 1.0
+
+
+def test_within_a_claim_a_weaker_finding_does_not_tell_at_a_higher_threshold() -> None:
+    board = scored([line("a", at(1, 9), 0.4), line("a", at(1, 14), 0.8)], [attack("x", "a", at(1, 9), hours=8)])
+    assert board.outcomes[0].claims == (0.8,)
+    assert board.over(0.3).all.delay == HOUR
+    assert board.over(0.5).all.delay == 6 * HOUR
+    assert board.over(0.5).all.found == 1
 
 
 def test_time_to_detect_is_that_of_claims_above_the_threshold() -> None:
