@@ -10,16 +10,18 @@ import typer
 from monitor.cli.opening import JsonOption
 from monitor.cli.screen import OUT, cell, dump, progress, say, table
 from monitor.clock import iso
-from monitor.testing.simulate import Format
+from monitor.testing.simulate import MOST_DAYS, Format
 from monitor.testing.simulate import simulate as write
 
-Days = Annotated[int, typer.Option("--days", min=1, help="How many days of logs.")]
+Days = Annotated[int, typer.Option("--days", min=1, max=MOST_DAYS, help="How many days of logs.")]
 Identities = Annotated[int, typer.Option("--identities", min=1, help="How many people and machines.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed writes the same bytes.")]
 
 
 def simulate(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write the tables to.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder to write to; a simulation there is replaced.")
+    ],
     days: Days = 35,
     identities: Identities = 300,
     seed: Seed = 7,

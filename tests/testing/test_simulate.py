@@ -116,9 +116,45 @@ def test_wrong_arguments_say_what_was_expected(tmp_path: Path) -> None:
         simulate(tmp_path / "logs", identities=0)
     with pytest.raises(InputError, match="aware"):
         simulate(tmp_path / "logs", end=datetime(2026, 6, 15))  # noqa: DTZ001
-    simulate(tmp_path / "logs", days=1, identities=5)
+    with pytest.raises(InputError, match="at most"):
+        simulate(tmp_path / "logs", days=800_000)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_earlier_simulation_is_replaced_whole(tmp_path: Path) -> None:
+    out = tmp_path / "logs"
+    simulate(out, days=1, identities=5, format="ndjson.gz")
+    (out / "SigninLogs.2.ndjson").write_text("{}\n")
+    (out / "notes.txt").write_text("mine")
+    simulate(out, days=1, identities=5)
+    (out / "notes.txt").unlink()
+    assert {path.suffix for path in out.iterdir()} == {".parquet"}
+    simulate(tmp_path / "fresh/logs", days=1, identities=5)
+    assert digests(out) == digests(tmp_path / "fresh/logs")
+
+
+@pytest.mark.parametrize("theirs", ["SigninLogs.parquet", "AzureActivity.1.ndjson", "notes.txt"])
+def test_what_no_simulation_wrote_is_never_replaced(tmp_path: Path, theirs: str) -> None:
+    out = tmp_path / "logs"
+    out.mkdir()
+    (out / theirs).write_text("theirs")
+    (tmp_path / "logs.labels.ndjson").write_text("their own labels")
     with pytest.raises(InputError, match="already holds"):
-        simulate(tmp_path / "logs", days=1, identities=5, format="ndjson.gz")
+        simulate(out, days=1, identities=5)
+    (out / theirs).rename(tmp_path / "saved")
+    with pytest.raises(InputError, match=r"logs\.labels\.ndjson"):
+        simulate(out, days=1, identities=5)
+    assert (tmp_path / "saved").read_text() == "theirs"
+    assert (tmp_path / "logs.labels.ndjson").read_text() == "their own labels"
+
+
+def test_a_place_that_cannot_be_written_is_wrong_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.chdir(tmp_path)
+    for place in (".", "..", "file", "file/x", "/proc/none/x"):
+        with pytest.raises(InputError):
+            simulate(Path(place), days=1, identities=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_two_worlds_of_three_change_their_clocks() -> None:

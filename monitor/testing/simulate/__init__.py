@@ -28,6 +28,9 @@ ENDS: Final = (
 )
 """Where the period ends unless told, by seed: two worlds of three change their clocks. All are Mondays."""
 
+MOST_DAYS: Final = 3_660
+"""Ten years; the lives of identities are not made for more."""
+
 OPTIONAL: Final = frozenset({"AzureActivity", "AADServicePrincipalRiskEvents", "MicrosoftGraphActivityLogs"})
 """Tables that are left out when nothing happened: a table that never received a row does not exist."""
 
@@ -59,7 +62,8 @@ def simulate(
 
     Files are ``<Table>.parquet`` or ``<Table>.ndjson.gz``, in order of arrival; beside them ``<out>.labels.ndjson``
     (one attack a line) and ``<out>.identities.ndjson`` (one identity a line). The same arguments give the same bytes.
-    Files are finished aside and moved in place at the end: nothing half-written stays.
+    Files are finished aside and moved in place at the end: nothing half-written stays. An earlier simulation, known by
+    both files beside it, is replaced: every file of a table, parts and other formats too.
 
     Parameters
     ----------
@@ -75,11 +79,12 @@ def simulate(
     Raises
     ------
     InputError
-        An argument is out of range, or `out` already holds other exports of these tables.
+        An argument is out of range, `out` cannot be written, or something is there that no simulation wrote.
     """
     tell = progress or (lambda _what, _share: None)
     until = ENDS[seed % len(ENDS)] if end is None else end
-    _check(out, days, identities, seed, until, format)
+    _check(days, identities, seed, until, format)
+    _check_place(out)
     world = World(seed, Period(micros(until) - days * DAY, micros(until)), rate)
     tell("people and machines", 0.0)
     world.settle(identities, deal)
@@ -88,9 +93,7 @@ def simulate(
     tell("attacks", 0.1)
     labels = plot(world, diaries, weather) if attacks else ()
     tenant = Tenant.of(world, diaries, weather)
-    aside = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
+    aside = _aside(out)
     try:
         rows = {}
         for number, table in enumerate(TABLES):
@@ -101,25 +104,59 @@ def simulate(
                 path.unlink()
         _beside(aside, "labels", [label.row() for label in labels])
         _beside(aside, "identities", _truth(world))
-        _publish(aside, out, format)
+        _publish(aside, out)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     tell("done", 1.0)
     return Summary(rows, labels, until - timedelta(days=days), until, identities)
 
 
-def _check(out: Path, days: int, identities: int, seed: int, end: datetime, form: str) -> None:
+def _check(days: int, identities: int, seed: int, end: datetime, form: str) -> None:
     if days < 1 or identities < 1 or seed < 0:
         raise InputError(
             f"simulate: days and identities must be at least 1, seed at least 0; got {days}, {identities}, {seed}"
         )
+    if days > MOST_DAYS:
+        raise InputError(f"simulate: days must be at most {MOST_DAYS:,}; got {days}")
     if end.tzinfo is None:
         raise InputError(f"simulate: end must be aware (with a time zone), got {end.isoformat()}")
     if form not in {"parquet", "ndjson.gz"}:
         raise InputError(f"simulate: format must be 'parquet' or 'ndjson.gz', got {form!r}")
-    others = [path.name for path in out.glob("*") if path.name.split(".")[0] in TABLES and not path.name.endswith(form)]
-    if others:
-        raise InputError(f"{out}: already holds {others[0]}; simulate into an empty folder")
+
+
+def _check_place(out: Path) -> None:
+    """`InputError` unless there is nothing, or an earlier simulation: real exports are not ours to replace."""
+    if out.name in {"", ".."}:
+        raise InputError(f"{out}: expected a folder of its own, by name; labels are written beside it")
+    try:
+        if out.exists() and not out.is_dir():
+            raise InputError(f"{out}: expected a folder, found a file")
+        ours = [path.is_file() for path in _besides(out)]
+        held = next(out.iterdir(), None) if out.is_dir() else None
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror or error}") from error
+    if all(ours):
+        return
+    if held is not None:
+        raise InputError(f"{out}: already holds {held.name}, which no simulation wrote; expected a new or empty folder")
+    for path in (path for path, there in zip(_besides(out), ours, strict=True) if there):
+        raise InputError(f"{path}: would be replaced, and no simulation wrote it")
+
+
+def _besides(out: Path) -> tuple[Path, Path]:
+    """The files beside the folder: labels, and the truth about identities."""
+    return out.with_name(f"{out.name}.labels.ndjson"), out.with_name(f"{out.name}.identities.ndjson")
+
+
+def _aside(out: Path) -> Path:
+    """A new folder to finish files in."""
+    aside = out.with_name(f".{out.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        aside.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror or error}") from error
+    return aside
 
 
 def _truth(world: World) -> list[dict[str, object]]:
@@ -131,14 +168,15 @@ def _beside(aside: Path, what: str, rows: list[dict[str, object]]) -> None:
     (aside / f"{what}.ndjson").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
 
 
-def _publish(aside: Path, out: Path, form: Format) -> None:
+def _publish(aside: Path, out: Path) -> None:
     """Move what is finished into place: first what lies beside, then the tables; no older table stays between them."""
-    for what in ("labels", "identities"):
-        (aside / f"{what}.ndjson").replace(out.with_name(f"{out.name}.{what}.ndjson"))
+    for path in _besides(out):
+        (aside / path.name.removeprefix(f"{out.name}.")).replace(path)
     out.mkdir(parents=True, exist_ok=True)
-    for table in TABLES:
-        path = aside / f"{table}.{form}"
-        if path.exists():
-            path.replace(out / path.name)
-        else:
-            (out / path.name).unlink(missing_ok=True)
+    ours = {path.name for path in aside.iterdir()}
+    for path in [*aside.iterdir()]:
+        path.replace(out / path.name)
+    for path in [*out.iterdir()]:
+        older = path.name.partition(".")[0] in TABLES and path.name.endswith((".parquet", ".ndjson", ".ndjson.gz"))
+        if older and path.name not in ours:
+            path.unlink()
