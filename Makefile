@@ -83,7 +83,7 @@ $(TOOLS)/.ready: requirements/tools.txt
 
 $(VENV)/.synced: requirements/dev.txt $(TOOLS)/.ready
 	@echo "set-up: $$(grep -c == $<) packages into $(VENV), usually ten seconds the first time"
-	@$(UV) pip sync --quiet --python $(PY) --require-hashes --only-binary :all: requirements/dev.txt
+	@$(UV) pip sync --quiet --compile-bytecode --python $(PY) --require-hashes --only-binary :all: requirements/dev.txt
 	@rm -f $(VENV)/.ready
 	@touch $@
 

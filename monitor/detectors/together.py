@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -50,16 +50,17 @@ class Together(BaseModel):
         """SCORES of every finding in the window that raised what was known of its subject that day."""
         found = past.scores[(past.scores["bucket"] >= window.start) & (past.scores["bucket"] < window.end)]
         found = found.sort_values(["seen_at", "bucket", "rule", "term"], kind="stable")
-        rows = []
-        for _, mine in found.groupby([*past.about, found["bucket"].dt.floor("D")], sort=False):
-            rows += self._raised(mine, past)
+        days: dict[tuple[object, ...], list[Row]] = {}
+        for row in found.assign(day=found["bucket"].dt.floor("D")).to_dict("records"):
+            days.setdefault((*(row[column] for column in past.about), row["day"]), []).append(row)
+        rows = [row for mine in days.values() for row in self._raised(mine, past)]
         return conform(pd.DataFrame(rows), SCORES, past.by) if rows else empty(SCORES, past.by)
 
-    def _raised(self, mine: pd.DataFrame, past: Past) -> list[Row]:
+    def _raised(self, mine: Sequence[Row], past: Past) -> list[Row]:
         """A row for each of one subject's findings on one day, in order, that raised what they come to."""
         strongest: dict[tuple[str, str], tuple[float, str]] = {}
         rows, told = [], 0.0
-        for row in mine.to_dict("records"):
+        for row in mine:
             evidence = row["stream"], row["family"]
             if row["surprise"] > strongest.get(evidence, (0.0, ""))[0]:
                 strongest[evidence] = row["surprise"], row["rule"]
