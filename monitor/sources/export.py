@@ -61,8 +61,9 @@ class ExportSource:
         after = since if since is not None else clock.EPOCH
         starts: set[datetime] = set()
         for table, held in self.tables.items():
-            kql = _CHANGED.format(table=table, happened=_HAPPENED.get(table, "CreatedDateTime"))
+            kql = _CHANGED.format(table=table, happened=_HAPPENED.get(table, _happened("CreatedDateTime")))
             values: dict[str, Value] = {"after": after, "as_of": now, "settle": self.settle}
+            values |= {"earliest_possible": held.first, "latest_possible": held.last}
             for row in self._engine.run(kql, {table: held.paths}, values).to_pylist():
                 first, last = row["earliest"] - fold.MARGIN, row["latest"] + fold.MARGIN
                 start = clock.floor(first, self.step)
@@ -79,7 +80,8 @@ class ExportSource:
     def _folded(self, window: Window, now: datetime) -> pa.Table:
         tables: dict[str, pa.Table | Slice] = dict.fromkeys(self._query.tables, _NOTHING)
         for name, table in self.tables.items():
-            tables[name] = Slice(table.paths, "TimeGenerated", window.start - fold.MARGIN, window.end + fold.MARGIN)
+            start, end = max(window.start - fold.MARGIN, table.first), min(window.end + fold.MARGIN, table.last)
+            tables[name] = Slice(table.paths, "TimeGenerated", start, end)
         return self._engine.run(self._fold, tables, fold.values(self._query, window, now, self._issuer))
 
     def rows(self, window: Window, where: str, limit: int) -> pd.DataFrame:
@@ -108,17 +110,21 @@ class ExportSource:
         return pd.concat(frames, ignore_index=True).head(limit) if frames else pd.DataFrame()
 
 
+def _happened(column: str) -> str:
+    """When a row happened, as the queries have it: a time of creation that is missing or absurd does not count."""
+    return f"iff(isnull({column}) or {column} > TimeGenerated + 1d, TimeGenerated, {column})"
+
+
 _HAPPENED: Final = {
-    "AuditLogs": "ActivityDateTime",
+    "AuditLogs": _happened("ActivityDateTime"),
     "AZKVAuditLogs": "TimeGenerated",
     "AzureDiagnostics": "TimeGenerated",
 }
 
 _CHANGED: Final = (
-    "{table} | extend happened = coalesce({happened}, TimeGenerated)"
-    f" | extend arrived = {ARRIVAL} | where arrived >= after and arrived < as_of"
+    "{table} | where TimeGenerated >= earliest_possible and TimeGenerated < latest_possible"
+    f" | extend happened = {{happened}} | extend arrived = {ARRIVAL} | where arrived >= after and arrived < as_of"
     " | summarize earliest = min(TimeGenerated), latest = max(TimeGenerated) by start = bin(TimeGenerated, 1h)"
-    " | where isnotnull(start)"
 )
 
 

@@ -6,6 +6,7 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -43,10 +44,12 @@ _NAME: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as Parquet files, and the stretches they are read in."""
+    """A table as Parquet files, the stretches they are read in, and the times [first, last) its rows can have."""
 
     paths: tuple[Path, ...]
     groups: tuple[Group, ...]
+    first: datetime
+    last: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,8 @@ def found(directory: Path) -> tuple[dict[str, tuple[Path, ...]], tuple[Path, ...
         close = near(path.name.partition(".")[0])
         if match and match["table"] in TABLES and path.is_file():
             parts.setdefault(match["table"], []).append((int(match["part"] or -1), path))
+        elif match and match["table"] in TABLES:
+            wrong.append(f"{path}: expected a file, found a folder")
         elif match and close:
             wrong.append(f"{path}: unknown table {match['table']!r}, did you mean {close!r}?")
         else:
@@ -118,20 +123,36 @@ def _read(name: str, paths: Sequence[Path], workplace: Path) -> tuple[Table, Tab
     """A table's files made readable, and what became of their rows."""
     reading = Reading()
     texts = [path for path in paths if path.suffix != ".parquet"]
-    readable, columns = parquet.headed([path for path in paths if path.suffix == ".parquet"], reading)
-    row_keys = tuple(key for key in KEYS[name] if key == "Id" and name not in VAULTS)
-    for path in readable:
-        parquet.judge(path, row_keys, reading)
+    headed = parquet.headed([path for path in paths if path.suffix == ".parquet"], reading)
+    for path, present in headed.items():
+        _require(path, name, present, holds_rows=reading.rows[path] > 0)
+    readable = [path for path, present in headed.items() if reading.rows[path] or not _missing(name, present)]
+    columns = {column for path in readable for column in headed[path]}
+    origins: dict[Path, Sequence[Path]] = dict.fromkeys(readable, ())
     if texts:
         target = workplace / f"{name}.parquet"
         ndjson.convert(texts, schema(name), target, reading, MEMORY)
-        columns |= (reading.seen - {ARRIVAL}) | parquet.filled(target)
-        parquet.judge(target, row_keys, reading, texts)
+        present = (reading.seen - {ARRIVAL}) | parquet.filled(target)
+        # Seen, because no row counts without its key, and yet rows came.
+        _require(texts[0], name, present, holds_rows=bool(reading.seen or any(reading.rows[path] for path in texts)))
+        columns |= present
         readable.append(target)
-    missing = [key for key in KEYS[name] if key not in columns]
-    if missing and (reading.seen or sum(reading.rows.values())):  # `seen`: no row counts without its key, yet rows came
-        raise InputError(f"{paths[0]}: {name} lacks the key column {', '.join(missing)}; without it nothing is counted")
-    return Table(tuple(readable), parquet.groups(readable)), _report(name, paths, reading, columns)
+        origins[target] = texts
+    row_keys = tuple(key for key in KEYS[name] if key == "Id" and name not in VAULTS)
+    within = parquet.plausible(readable)
+    for path in readable:
+        parquet.judge(path, row_keys, reading, origins[path], within)
+    return Table(tuple(readable), parquet.groups(readable), *within), _report(name, paths, reading, columns)
+
+
+def _missing(name: str, columns: set[str]) -> list[str]:
+    return [key for key in KEYS[name] if key not in columns]
+
+
+def _require(path: Path, name: str, columns: set[str], *, holds_rows: bool) -> None:
+    """Refuse rows without a key column: each file by itself, for another part's column does not name this one's."""
+    if holds_rows and (missing := _missing(name, columns)):
+        raise InputError(f"{path}: {name} lacks the key column {', '.join(missing)}; without it nothing is counted")
 
 
 def _report(name: str, paths: Sequence[Path], reading: Reading, columns: set[str]) -> TableRead:

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -54,6 +54,71 @@ def test_a_table_without_a_key_column_is_refused(tmp_path: Path, engine: DuckEng
         pq.write_table(pa.Table.from_pylist([row]), tmp_path / f"{SP}.parquet")
     with pytest.raises(InputError, match=f"lacks the key column {missing}|key column"):
         open_exports(tmp_path, engine=engine)
+
+
+@pytest.mark.parametrize("missing", ["Id", "TimeGenerated", "ServicePrincipalId"])
+def test_a_part_without_a_key_column_is_refused_by_name(tmp_path: Path, engine: DuckEngine, missing: str) -> None:
+    """Its rows would take the column of another part, as null, and be counted nowhere."""
+    whole = dict(service_principal(), TimeGenerated=NOON)
+    pq.write_table(pa.Table.from_pylist([whole]), tmp_path / f"{SP}.1.parquet")
+    pq.write_table(pa.Table.from_pylist([dict(whole)]).drop_columns([missing]), tmp_path / f"{SP}.2.parquet")
+    (tmp_path / f"{SP}.3.ndjson").write_text(line("3"))
+    with pytest.raises(InputError, match=rf"{SP}\.2\.parquet: .* lacks the key column {missing}"):
+        open_exports(tmp_path, engine=engine)
+
+
+def test_a_part_without_rows_may_lack_columns(tmp_path: Path, engine: DuckEngine) -> None:
+    pq.write_table(pa.Table.from_pylist([dict(service_principal())]), tmp_path / f"{SP}.1.parquet")
+    pq.write_table(pa.table({"Other": pa.array([], pa.string())}), tmp_path / f"{SP}.2.parquet")
+    with open_exports(tmp_path, engine=engine) as exports:
+        assert exports.sources[0].fetch(DAY, LATER).counts.kept == 1
+
+
+def test_a_nested_column_in_front_does_not_shift_the_statistics(tmp_path: Path, engine: DuckEngine) -> None:
+    rows = [dict(service_principal(key), TimeGenerated=NOON) for key in ("1", "")]
+    table = pa.Table.from_pylist([{"LocationDetails": {"city": "x", "state": "y"}, **row} for row in rows])
+    pq.write_table(table, tmp_path / f"{SP}.parquet")
+    with open_exports(tmp_path, engine=engine) as exports:
+        assert exports.sources[0].tables[SP].groups == (Group(NOON, NOON, 2),)
+        (read,) = exports.report.tables
+        assert (read.rows, read.malformed) == (1, 1)
+
+
+def test_a_folder_named_like_a_table_is_refused(tmp_path: Path, engine: DuckEngine) -> None:
+    (tmp_path / f"{SP}.parquet").mkdir()
+    with pytest.raises(InputError, match=rf"{SP}\.parquet: expected a file, found a folder"):
+        open_exports(tmp_path, engine=engine)
+
+
+@pytest.mark.parametrize("absurd", ["1900-01-01T00:00:00Z", "9999-12-31T00:00:00Z", "2099-01-01T00:00:00Z"])
+@pytest.mark.parametrize("form", ["ndjson", "parquet", "text in parquet"])
+def test_an_absurd_time_is_a_malformed_row_and_stretches_nothing(
+    tmp_path: Path, engine: DuckEngine, absurd: str, form: str
+) -> None:
+    rows = [dict(service_principal(str(key), key), _TimeReceived=None) for key in range(5)]
+    rows.append(dict(service_principal("absurd"), TimeGenerated=absurd, CreatedDateTime=absurd, _TimeReceived=None))
+    if form == "ndjson":
+        (tmp_path / f"{SP}.ndjson").write_text("\n".join(map(json.dumps, rows)))
+    else:
+        table = pa.Table.from_pylist(rows)
+        times = pa.array([datetime.fromisoformat(str(row["TimeGenerated"])) for row in rows])
+        typed = table.set_column(table.column_names.index("TimeGenerated"), "TimeGenerated", times)
+        pq.write_table(table if "text" in form else typed, tmp_path / f"{SP}.parquet")
+    with open_exports(tmp_path, engine=engine) as exports:
+        (read,) = exports.report.tables
+        assert (read.rows, read.malformed) == (5, 1)
+        assert "expected TimeGenerated between" in read.skipped[0].reason
+        windows = exports.sources[0].changed(None, datetime(9000, 1, 1, tzinfo=UTC))
+        assert [window.start.hour for window in windows] == [11, 12, 13]
+        assert exports.sources[0].fetch(DAY, LATER).counts.kept == 5
+
+
+def test_changed_and_fetch_agree_when_a_row_happened(tmp_path: Path, engine: DuckEngine) -> None:
+    rows = [service_principal(CreatedDateTime="2027-01-01T00:00:00Z", _TimeReceived=None)]
+    with export(tmp_path, {SP: rows}, engine) as exports:
+        (source,) = exports.sources
+        assert source.changed(None, LATER)
+        assert source.fetch(DAY, LATER).counts.kept == 1
 
 
 def test_malformed_lines_are_counted_shown_and_skipped(tmp_path: Path, engine: DuckEngine) -> None:
