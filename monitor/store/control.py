@@ -6,6 +6,7 @@ import fcntl
 import os
 import sqlite3
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from monitor.errors import StateError
@@ -30,6 +31,28 @@ def connect(path: Path | None) -> sqlite3.Connection:
     return connection
 
 
+def look(path: Path) -> sqlite3.Connection:
+    """The control database, open for reading alone: neither the file nor its schema is ever changed.
+
+    Raises
+    ------
+    StateError
+        If it is no SQLite file, or was written by another version of mintwatch.
+    """
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        connection.execute("pragma busy_timeout = 5000")
+        (version,) = connection.execute("pragma user_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise StateError(f"{path}: cannot be read as control database: {error}") from error
+    if version != (known := len(_scripts())):
+        connection.close()
+        age = "a newer" if version > known else "an older"
+        raise StateError(f"{path}: written by {age} mintwatch (schema {version}, this one reads {known})")
+    return connection
+
+
 def migrate(connection: sqlite3.Connection, where: str) -> None:
     """Run the numbered migrations this database has not seen, each in its own transaction.
 
@@ -38,15 +61,18 @@ def migrate(connection: sqlite3.Connection, where: str) -> None:
     StateError
         If the database is newer than this mintwatch.
     """
-    scripts = sorted(
-        (one for one in (files("monitor.store") / "migrations").iterdir() if one.name.endswith(".sql")),
-        key=lambda one: one.name,
-    )
+    scripts = _scripts()
     (version,) = connection.execute("pragma user_version").fetchone()
     if version > len(scripts):
         raise StateError(f"{where}: written by a newer mintwatch (schema {version}, this one knows {len(scripts)})")
     for number, script in enumerate(scripts[version:], start=version + 1):
         connection.executescript(f"begin;\n{script.read_text()}\npragma user_version = {number};\ncommit;")
+
+
+def _scripts() -> list[Traversable]:
+    """The numbered migrations, in order."""
+    folder = files("monitor.store") / "migrations"
+    return sorted((one for one in folder.iterdir() if one.name.endswith(".sql")), key=lambda one: one.name)
 
 
 def lock(directory: Path) -> int:

@@ -15,17 +15,19 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from monitor.errors import StateError
+from monitor.errors import PermanentError, StateError
 from monitor.frames import FACTS, conform_facts
-from monitor.model import Decision, Finding, Incident, Name, Notice, State, Window
+from monitor.model import Decision, Finding, Incident, Name, Notice, Reason, State, Window
 from monitor.ports import Counts, Fetched
 from monitor.store import bodies
-from monitor.store.control import connect, lock
+from monitor.store.control import connect, lock, look
 
 ROW_GROUP = 100_000
 """Facts in one row group of a fact file."""
+_TOLD = json.dumps([one.value for one in Reason if one.told])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class Store:
         self._lock = lock(self.directory) if write else None
         self._retired: dict[str, list[str]] = {}
         try:
-            self._control = connect(None if self._temporary else self.directory / "control.db")
+            path = self.directory / "control.db"
+            self._control = connect(None if self._temporary else path) if write else look(path)
         except StateError:
             self._unlock()
             raise
@@ -96,16 +99,29 @@ class Store:
     # Facts
 
     def write(self, source: str, window: Window, fetched: Fetched) -> Written:
-        """Put one window's facts on disk, fsynced, without making them live."""
+        """Put one window's facts on disk, fsynced, without making them live.
+
+        Raises
+        ------
+        PermanentError
+            Naming the file, if it cannot be written (the disk is full); nothing stays behind.
+        """
         facts = fetched.facts
         path = self._facts / f"{source}.{window.start:%Y%m%dT%H%M}.{uuid4().hex[:12]}.parquet"
         aside = path.with_suffix(".tmp")
-        with pq.ParquetWriter(aside, FACTS, compression="zstd") as file:
-            for start in range(0, max(facts.num_rows, 1), ROW_GROUP):  # text is made plain a group at a time
-                file.write_table(conform_facts(facts.slice(start, ROW_GROUP)))
-        _sync(aside)
-        aside.rename(path)
-        _sync(self._facts)
+        try:
+            with pq.ParquetWriter(aside, FACTS, compression="zstd") as file:
+                for start in range(0, max(facts.num_rows, 1), ROW_GROUP):  # text is made plain a group at a time
+                    file.write_table(conform_facts(facts.slice(start, ROW_GROUP)))
+            _sync(aside)
+            aside.rename(path)
+            _sync(self._facts)
+        except BaseException as error:
+            for left in (aside, path):
+                left.unlink(missing_ok=True)
+            if isinstance(error, OSError | pa.ArrowException):
+                raise PermanentError(f"{path}: facts cannot be written: {error}") from error
+            raise
         return Written(path, window, facts.num_rows, fetched.counts, fetched.names)
 
     def switch(self, source: str, written: Sequence[Written], watermark: datetime) -> None:
@@ -142,9 +158,11 @@ class Store:
         self._retired[source] = old
 
     def discard(self, written: Iterable[Written]) -> None:
-        """Delete files that will never be live, because another window of their source could not be fetched."""
+        """Delete those of the files that are not live: another window of their source could not be fetched."""
+        live = set(self.live())
         for one in written:
-            one.path.unlink(missing_ok=True)
+            if one.path not in live:
+                one.path.unlink(missing_ok=True)
 
     def _covered(self, control: sqlite3.Connection, source: str, window: Window) -> list[str]:
         rows = control.execute(
@@ -200,16 +218,21 @@ class Store:
         findings: Iterable[tuple[Finding, str, Decision]],
         incidents: Iterable[Incident],
         decisions: Iterable[Decision],
+        as_of: Mapping[str, datetime] | None = None,
     ) -> None:
         """Keep what a tick concluded, in one transaction.
 
-        That is how far each rule judged each source (for the source '': before when the facts were seen that it
-        judged), findings (with their incident and its decision), incidents and decisions.
+        That is how far each rule judged each source, findings (with their incident and its decision), incidents,
+        decisions, and per rule before when the facts were seen that it judged (`as_of`).
         """
         with self._transaction() as control:
             control.executemany(
                 "insert or replace into judged values (?, ?, ?)",
                 [(rule, source, stamp(until)) for (rule, source), until in judged.items()],
+            )
+            control.executemany(
+                "insert or replace into judged_as_of values (?, ?)",
+                [(rule, stamp(at)) for rule, at in (as_of or {}).items()],
             )
             control.executemany(
                 "insert or ignore into findings values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -229,8 +252,9 @@ class Store:
                 ],
             )
             control.executemany(
-                "insert or replace into incidents values (?, ?, ?, ?)",
-                [(one.id, one.subject, one.state, bodies.dump(one)) for one in incidents],
+                """insert into incidents values (?, ?, ?, ?, ?) on conflict (id) do update set
+                   state = excluded.state, last_at = excluded.last_at, body = excluded.body""",  # keeps its place
+                [(one.id, one.subject, one.state, stamp(one.last_at), bodies.dump(one)) for one in incidents],
             )
             control.executemany(
                 "insert into decisions (incident, notifier, at, reason) values (?, ?, ?, ?)",
@@ -239,12 +263,12 @@ class Store:
 
     def judged(self) -> dict[tuple[str, str], datetime]:
         """How far each (rule, source) was judged."""
-        rows = self._control.execute("select rule, source, until_at from judged where source <> ''")
+        rows = self._control.execute("select rule, source, until_at from judged")
         return {(rule, source): _time(until) for rule, source, until in rows}
 
     def judged_as_of(self) -> dict[str, datetime]:
         """Per rule, before when the facts were seen that it last judged."""
-        rows = self._control.execute("select rule, until_at from judged where source = ''")
+        rows = self._control.execute("select rule, at from judged_as_of")
         return {rule: _time(as_of) for rule, as_of in rows}
 
     def known(self, since: datetime) -> set[str]:
@@ -266,6 +290,18 @@ class Store:
         )
         return [bodies.incident(body) for (body,) in rows]
 
+    def recent(self, since: datetime) -> list[Incident]:
+        """Incidents that are open, or whose last bucket ends at or after `since`, oldest first."""
+        rows = self._control.execute(
+            "select body from incidents where state = ? or last_at >= ? order by rowid", (State.OPEN, stamp(since))
+        )
+        return [bodies.incident(body) for (body,) in rows]
+
+    def incident(self, incident: str) -> Incident | None:
+        """The incident of that id, if there is one."""
+        row = self._control.execute("select body from incidents where id = ?", (incident,)).fetchone()
+        return bodies.incident(row[0]) if row else None
+
     def decisions(self, incident: str) -> list[Decision]:
         """Every decision about one incident, in order."""
         rows = self._control.execute(
@@ -280,6 +316,25 @@ class Store:
                 "insert into notices values (?, ?, ?, ?)",
                 (notice.incident, notice.notifier, stamp(notice.at), notice.ref),
             )
+            control.execute(
+                "delete from refused where incident = ? and notifier = ? and at = ?",
+                (notice.incident, notice.notifier, stamp(notice.at)),
+            )
+
+    def refuse(self, decision: Decision, notifier: str) -> None:
+        """Keep that this notifier could not take the message of a decision, until it does or it is given up."""
+        with self._transaction() as control:
+            control.execute(
+                "insert or ignore into refused values (?, ?, ?)", (decision.incident, notifier, stamp(decision.at))
+            )
+
+    def give_up(self, before: datetime) -> list[tuple[str, str, datetime]]:
+        """Forget the refused messages of decisions before then: (notifier, incident, when decided), oldest first."""
+        with self._transaction() as control:
+            rows = control.execute(
+                "delete from refused where at < ? returning notifier, incident, at", (stamp(before),)
+            ).fetchall()
+        return [(notifier, one, _time(at)) for notifier, one, at in sorted(rows, key=lambda row: row[::-1])]
 
     def notices(self, incident: str) -> list[Notice]:
         """Every notice about one incident, in order."""
@@ -291,22 +346,25 @@ class Store:
     def owed(self, notifier: str, since: datetime) -> list[Decision]:
         """Decisions from `since` on that are to be told and of which this notifier gave no notice, oldest first."""
         rows = self._control.execute(
-            """select incident, notifier, at, reason from decisions where at >= ? and not exists (
+            """select incident, notifier, at, reason from decisions
+               where at >= ? and reason in (select value from json_each(?)) and not exists (
                select * from notices where notices.incident = decisions.incident and notices.at = decisions.at
                and notices.notifier = ?) order by seq""",
-            (stamp(since), notifier),
+            (stamp(since), _TOLD, notifier),
         )
-        return [one for one in (bodies.decision(*row) for row in rows) if one.told]
+        return [bodies.decision(*row) for row in rows]
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._control.execute("begin immediate")
         try:
+            self._control.execute("begin immediate")
             yield self._control
             self._control.execute("commit")
-        except BaseException:
+        except BaseException as error:
             if self._control.in_transaction:
                 self._control.execute("rollback")
+            if isinstance(error, sqlite3.Error):
+                raise StateError(f"{self.directory}: control.db cannot be written: {error}") from error
             raise
 
 

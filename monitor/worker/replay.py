@@ -9,14 +9,14 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from monitor.clock import BIN, DAY, ceil, floor
+from monitor.clock import BIN, DAY, ceil, floor, now
 from monitor.coverage import Hearing, aware, stamp
 from monitor.detect import ordered
 from monitor.model import Decision, Finding, Incident, State, Window
 from monitor.triage import quiet, triage, waiting
 from monitor.worker.app import App, Report
 from monitor.worker.judging import Judged
-from monitor.worker.ticking import DEFAULT_NOTIFIER, gather, judge_all, notify
+from monitor.worker.ticking import DEFAULT_NOTIFIER, gather, give_up, judge_all, judged_until, notify
 
 FOREVER = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
 KEPT = 400 * DAY
@@ -37,12 +37,10 @@ def replay(app: App, since: datetime | None = None, until: datetime | None = Non
     app.progress("reading", 1.0)
     stretch = _stretch(app, since, horizon)
     if stretch is None:
-        return Report(horizon or FOREVER, tuple(sources), (), (), ())
-    for one in sources:
-        if not one.error:
-            app.store.switch(one.name, [], stretch.end)  # not the far future that was asked for: a daemon may follow
+        return Report(horizon or floor(now()), tuple(sources), (), (), ())
     judged, rules, hearing = judge_all(app, stretch, stretch.end)
     incidents, decisions, unsent = _triage(app, judged, hearing, stretch)
+    _stand(app, judged, hearing, stretch.end)
     return Report(stretch.end, tuple(sources), tuple(rules), incidents, decisions, unsent)
 
 
@@ -75,7 +73,7 @@ def _triage(
     of: dict[str, set[str]] = defaultdict(set)
     open_now: set[str] = set()
     decisions: list[Decision] = []
-    unsent: list[str] = []
+    lost: list[str] = []
     for place, tick in enumerate(ticks):
         found = sorted(due.get(tick, []), key=lambda one: (one.time, one.key))
         reached = {rule: aware(times[place]) for rule, times in until.items()} if found or open_now else {}
@@ -99,8 +97,23 @@ def _triage(
             triaged.decisions,
         )
         decisions += triaged.decisions
-        unsent = notify(app, tick)
+        lost += give_up(app, tick)
+        notify(app, tick)
+    unsent = [*lost, *give_up(app, stretch.end), *notify(app, stretch.end)]
     return tuple(incidents.values()), tuple(decisions), tuple(unsent)
+
+
+def _stand(app: App, judged: Sequence[Judged], hearing: Mapping[str, Hearing], end: datetime) -> None:
+    """Keep how far every rule was judged, so that a daemon that follows goes on from there."""
+    until = judged_until(judged, hearing, dict.fromkeys(hearing, end), end)
+    marks = {name: app.store.watermark(name) or end for name in hearing}
+    app.store.conclude(
+        {(rule, source): at for rule, each in until.items() for source, at in each.items()},
+        [],
+        [],
+        [],
+        {one.rule.id: min((marks[name] for name in one.sources if name in marks), default=end) for one in judged},
+    )
 
 
 def _judged_until(

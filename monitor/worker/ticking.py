@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from monitor.clock import BIN, DAY, floor, midnight
+import pyarrow.compute as pc
+
+from monitor.clock import BIN, DAY, floor, iso, midnight
 from monitor.collect import collect
 from monitor.coverage import Hearing
-from monitor.errors import MintwatchError
-from monitor.model import Finding, Message, Notice, Window
+from monitor.errors import MintwatchError, StateError
+from monitor.model import Decision, Finding, Name, Notice, Window
 from monitor.notify import compose
-from monitor.ports import Counts, LogSource, Notifier
+from monitor.ports import Counts, Fetched, LogSource, Notifier
 from monitor.rules import Rule
 from monitor.triage import Triaged, triage
 from monitor.worker.app import App, Report, RuleReport, SourceReport
@@ -38,32 +40,46 @@ def tick(app: App, now: datetime) -> Report:
     """
     as_of = floor(now, BIN)
     sources = [gather(app, source, as_of) for source in app.sources]
-    window = _touched(app, as_of)
-    judged, rules, hearing = judge_all(app, window, as_of)
-    known = app.store.known(window.start)
-    found = [one for each in judged for one in each.findings if one.key not in known]
-    triaged = conclude(app, sorted(found, key=lambda one: (one.time, one.key)), judged, hearing, as_of)
-    unsent = notify(app, as_of)
+    judged, rules, hearing = guarded(
+        "facts", lambda: judge_all(app, _touched(app, as_of), as_of), partial(_unjudged, app)
+    )
+    found = [one for each in judged for one in each.findings]
+    known = app.store.known(min(one.bucket for one in found)) if found else set()
+    new = sorted((one for one in found if one.key not in known), key=lambda one: (one.time, one.key))
+    triaged = conclude(app, new, judged, hearing, as_of)
+    unsent = [*give_up(app, as_of), *notify(app, as_of)]
     return Report(as_of, tuple(sources), tuple(rules), triaged.incidents, triaged.decisions, tuple(unsent))
 
 
 def gather(app: App, source: LogSource, as_of: datetime, *, whole: bool = False) -> SourceReport:
-    """Fetch the source's changed windows, put them on disk, and make all of them live in one switch."""
+    """Fetch the source's changed windows, put them on disk, and make all of them live in one switch.
+
+    With `whole`, `as_of` may be far in the future: the watermark goes no further than the newest arrival.
+    """
 
     def work() -> SourceReport:
         written, total, facts = [], Counts(), 0
         since, live = app.store.watermark(source.name), app.store.windows(source.name)
+        arrived = [since] if since else []
         try:
             for window, fetched in collect(source, since, live, as_of, whole=whole):
                 written.append(app.store.write(source.name, window, fetched))
                 total, facts = total + fetched.counts, facts + fetched.facts.num_rows
-            app.store.switch(source.name, written, as_of)
-        except MintwatchError:
+                arrived.append(_arrived(window, fetched))
+            if arrived or not whole:
+                app.store.switch(source.name, written, min(as_of, max(arrived)) if whole else as_of)
+        except BaseException:
             app.store.discard(written)
             raise
         return SourceReport(source.name, len(written), total, facts)
 
     return guarded(source.name, work, lambda error: SourceReport(source.name, error=error))
+
+
+def _arrived(window: Window, fetched: Fetched) -> datetime:
+    """Just past the newest arrival in a window; where nothing was kept of it, its end."""
+    newest: datetime | None = pc.max(fetched.facts["seen_at"]).as_py()
+    return newest + BIN if newest else window.end
 
 
 def judge_all(app: App, window: Window, as_of: datetime) -> tuple[list[Judged], list[RuleReport], dict[str, Hearing]]:
@@ -90,15 +106,21 @@ def judge_all(app: App, window: Window, as_of: datetime) -> tuple[list[Judged], 
     return judged, reports, hearing
 
 
+def _unjudged(app: App, error: str) -> tuple[list[Judged], list[RuleReport], dict[str, Hearing]]:
+    """No rule was judged, because the facts all of them need could not be read."""
+    return [], [RuleReport(rule.id, error=error) for rule in app.rules], {}
+
+
 def conclude(
     app: App, found: Sequence[Finding], judged: Sequence[Judged], hearing: Mapping[str, Hearing], now: datetime
 ) -> Triaged:
     """Triage the new findings and keep everything that follows from them in one transaction."""
     until = judged_until(judged, hearing, {name: app.store.watermark(name) or now for name in hearing}, now)
     notifier = app.notifiers[0].name if app.notifiers else DEFAULT_NOTIFIER
+    lately = min((one.bucket for one in found), default=now) - app.policy.reopen - DAY
     triaged = triage(
         found,
-        app.store.incidents(),
+        app.store.recent(lately),
         {rule.id: rule for rule in app.rules},
         {rule: min(each.values()) for rule, each in until.items() if each},
         app.policy,
@@ -107,11 +129,11 @@ def conclude(
     )
     reasons = {one.incident: one for one in triaged.decisions}
     app.store.conclude(
-        {(one.rule.id, ""): now for one in judged}
-        | {(rule, source): at for rule, each in until.items() for source, at in each.items()},
+        {(rule, source): at for rule, each in until.items() for source, at in each.items()},
         [(one, triaged.belongs[one.key], reasons[triaged.belongs[one.key]]) for one in found],
         triaged.incidents,
         triaged.decisions,
+        {one.rule.id: now for one in judged},
     )
     return triaged
 
@@ -132,23 +154,36 @@ def notify(app: App, now: datetime) -> list[str]:
     owed = {one.name: app.store.owed(one.name, now - OWED) for one in app.notifiers}
     if not any(owed.values()):
         return []
-    incidents = {one.id: one for one in app.store.incidents()}
-    names, rules = app.store.names(), {rule.id: rule for rule in app.rules}
+    names = app.store.names()
     unsent = []
     for notifier in app.notifiers:
         for decision in owed[notifier.name]:
-            findings = [one for one, _, _ in app.store.findings(decision.incident)]
-            message = compose(decision, incidents[decision.incident], findings, rules, names, now)
-            error = guarded(notifier.name, partial(_send, app, notifier, message, decision.at), str)
+            error = guarded(notifier.name, partial(_send, app, notifier, decision, names, now), str)
             if error:
+                app.store.refuse(decision, notifier.name)
                 unsent.append(f"{notifier.name}: {decision.incident}: {error}")
     return unsent
 
 
-def _send(app: App, notifier: Notifier, message: Message, decided_at: datetime) -> str:
-    """Send it, then write the notice; '' because nothing went wrong."""
-    ref = notifier.send(message)
-    app.store.note(Notice(message.incident, notifier.name, decided_at, ref))
+def give_up(app: App, now: datetime) -> list[str]:
+    """What a notifier could not take for so long that it is not tried again; each is said once."""
+    lost = [
+        f"{notifier}: {incident}: given up, not sent within {OWED.days} days of {iso(at)}"
+        for notifier, incident, at in app.store.give_up(now - OWED)
+    ]
+    for one in lost:
+        log.error("given up", extra={"part": "notify", "error": one})
+    return lost
+
+
+def _send(app: App, notifier: Notifier, decision: Decision, names: Mapping[str, Name], now: datetime) -> str:
+    """Compose the message, send it, then write the notice; '' because nothing went wrong."""
+    incident = app.store.incident(decision.incident)
+    if incident is None:
+        raise StateError(f"{app.store.directory}: expected incident {decision.incident}, of which a decision is kept")
+    findings = [one for one, _, _ in app.store.findings(incident.id)]
+    ref = notifier.send(compose(decision, incident, findings, {rule.id: rule for rule in app.rules}, names, now))
+    app.store.note(Notice(incident.id, notifier.name, decision.at, ref))
     return ""
 
 

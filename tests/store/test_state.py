@@ -265,7 +265,7 @@ def test_a_message_is_owed_until_its_own_notice_is_there() -> None:
 
 def test_how_far_rules_judged_is_kept_per_rule_and_source() -> None:
     with Store() as store:
-        store.conclude({("r", "a"): NOON, ("r", ""): NOON + HOUR}, [], [], [])
+        store.conclude({("r", "a"): NOON}, [], [], [], {"r": NOON + HOUR})
         store.conclude({("r", "a"): NOON + HOUR}, [], [], [])
         assert store.judged() == {("r", "a"): NOON + HOUR}
         assert store.judged_as_of() == {"r": NOON + HOUR}

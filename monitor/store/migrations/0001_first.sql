@@ -21,8 +21,9 @@ create table names (
     named_at text not null
 ) strict;
 
--- How far each rule judged each source; for the source '': before when the facts were seen that the rule judged.
+-- How far each rule judged each source, and before when the facts were seen that a rule judged.
 create table judged (rule text not null, source text not null, until_at text not null, primary key (rule, source)) strict;
+create table judged_as_of (rule text primary key, at text not null) strict;
 
 create table findings (
     key text primary key,
@@ -36,10 +37,17 @@ create table findings (
     body text not null
 ) strict;
 create index findings_incident on findings (incident);
-create index findings_bucket on findings (rule, bucket);
+create index findings_bucket on findings (bucket);
 
-create table incidents (id text primary key, subject text not null, state text not null, body text not null) strict;
+create table incidents (
+    id text primary key,
+    subject text not null,
+    state text not null,
+    last_at text not null,
+    body text not null
+) strict;
 create index incidents_state on incidents (state);
+create index incidents_last on incidents (last_at);
 
 create table decisions (
     seq integer primary key,
@@ -49,6 +57,7 @@ create table decisions (
     reason text not null
 ) strict;
 create index decisions_incident on decisions (incident);
+create index decisions_at on decisions (at);
 
 create table notices (
     incident text not null,
@@ -56,3 +65,13 @@ create table notices (
     at text not null,
     ref text not null
 ) strict;
+create index notices_sent on notices (incident, at, notifier);
+
+-- Messages that a notifier could not take yet: of decisions made at that time.
+create table refused (
+    incident text not null,
+    notifier text not null,
+    at text not null,
+    primary key (incident, notifier, at)
+) strict;
+create index refused_at on refused (at);
