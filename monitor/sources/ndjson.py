@@ -23,6 +23,10 @@ _BLOCK: Final = 16 << 20
 _READ: Final = 1 << 20
 _BOM: Final = b"\xef\xbb\xbf"
 _SAMPLED: Final = 50
+_LONGEST: Final = 64 << 20
+"""Bytes of a line at most: ten times what Log Analytics takes for a record, and no file without line feeds fits."""
+_CODES: Final = frozenset({"AutonomousSystemNumber", "ResultType"})
+"""Text that is a number, which some exporters write as one: 0.0 is the code 0, as it is in Parquet."""
 _LINES: Final = pa.schema([("text", pa.string()), (LINE, pa.int64()), (FILE, pa.int32())])
 
 
@@ -35,16 +39,19 @@ def convert(
     """
     columns = unfolded(columns)
     structure = json.dumps({name: "JSON" if kind == "dynamic" else "VARCHAR" for name, kind in columns.items()})
-    select = ", ".join(
-        f'{shaped(_field(name), "JSON" if kind == "dynamic" else "VARCHAR", kind, null_text=True)} AS "{name}"'
-        for name, kind in columns.items()
-    )
+    select = ", ".join(f'{_shaped(name, kind)} AS "{name}"' for name, kind in columns.items())
     with duckdb.connect(":memory:", config={"memory_limit": memory_limit, "threads": "2"}) as writer:
         writer.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
         writer.register("lines", pa.RecordBatchReader.from_batches(_LINES, _batches(paths, reading)))
         rows = f"SELECT from_json(text, {_quoted(structure)}) AS row, {FILE}, {LINE} FROM lines"  # noqa: S608
         into = f"TO {_quoted(str(target))} (FORMAT parquet, ROW_GROUP_SIZE 61440)"
         writer.execute(f"COPY (SELECT {select}, {FILE}, {LINE} FROM ({rows})) {into}")  # noqa: S608
+
+
+def _shaped(name: str, kind: str) -> str:
+    if name in _CODES and kind == "string":
+        return f"regexp_replace({_field(name)}, '^(-?[0-9]+)[.]0+$', '\\1')"
+    return shaped(_field(name), "JSON" if kind == "dynamic" else "VARCHAR", kind, null_text=True)
 
 
 def _field(name: str) -> str:
@@ -58,35 +65,45 @@ def _quoted(text: str) -> str:
 def _batches(paths: Sequence[Path], reading: Reading) -> Iterator[pa.RecordBatch]:
     with duckdb.connect(":memory:", config={"threads": "1"}) as judge:
         for index, path in enumerate(paths):
-            line = 1
-            for block in _blocks(path, reading):
+            for line, block in _blocks(path, reading):
                 texts = _split(block)
                 good = _judged(judge, texts, path, line, reading)
                 reading.rows[path] += good.num_rows
-                line += len(texts)
                 yield pa.RecordBatch.from_arrays(
                     [good["text"], good[LINE], pa.array(np.full(good.num_rows, index, np.int32))], schema=_LINES
                 )
 
 
-def _blocks(path: Path, reading: Reading) -> Iterator[bytes]:
-    """The file in pieces of whole lines; a stream that breaks off is counted and ends the file."""
-    rest, size, lines = [b""], 0, 0
+def _blocks(path: Path, reading: Reading) -> Iterator[tuple[int, bytes]]:
+    """The file in pieces of whole lines, each with the number of its first line.
+
+    A line that is too long is counted and passed over; a stream that breaks off is counted and ends the file.
+    """
+    rest, size, line, passing = [b""], 0, 1, False
     try:
         for data in _bytes(path):
-            rest.append(data)
-            size += len(data)
-            if size < _BLOCK or b"\n" not in data:
+            _, feed, behind = data.partition(b"\n") if passing else (b"", b"", data)
+            line += len(feed)
+            if passing and not feed:
+                continue
+            rest.append(behind)
+            size += len(behind)
+            full = size >= _BLOCK and b"\n" in behind
+            passing = size > _LONGEST and not full
+            if not (full or passing):
                 continue
             block = b"".join(rest)
             cut = block.rfind(b"\n") + 1
-            rest, size = [block[cut:]], len(block) - cut
-            lines += block.count(b"\n")
-            yield block[:cut]
+            if cut:
+                yield line, block[:cut]
+            line += block.count(b"\n")
+            rest, size = ([b""], 0) if passing else ([block[cut:]], len(block) - cut)
+            if passing:
+                reading.skip(path, line, f"expected a line of at most {_LONGEST >> 20} MiB, got a longer one")
     except (EOFError, zlib.error, OSError) as error:
-        reading.break_off(path, lines + b"".join(rest).count(b"\n") + 1, f"the file breaks off: {error}")
+        reading.break_off(path, line + b"".join(rest).count(b"\n"), f"the file breaks off: {error}")
     if last := b"".join(rest):
-        yield last
+        yield line, last
 
 
 def _bytes(path: Path) -> Iterator[bytes]:
@@ -104,7 +121,11 @@ def _inflated(stream: BinaryIO) -> Iterator[bytes]:
     while data := stream.read(_READ):
         while data:
             whole = False
-            yield inflater.decompress(data)
+            inflated = inflater.decompress(data, _READ)  # so much at a time: a small file may hold a great one
+            yield inflated
+            while len(inflated) == _READ and not inflater.eof:
+                inflated = inflater.decompress(inflater.unconsumed_tail, _READ)
+                yield inflated
             data = b""
             if inflater.eof:  # the next member of a file that was appended to; zeros may pad the end
                 data = inflater.unused_data.lstrip(b"\0")

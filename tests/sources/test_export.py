@@ -133,6 +133,36 @@ def test_malformed_lines_are_counted_shown_and_skipped(tmp_path: Path, engine: D
         assert exports.sources[0].fetch(DAY, LATER).counts.kept == 2
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_line_without_end_is_one_malformed_row_and_is_not_held(
+    tmp_path: Path, engine: DuckEngine, monkeypatch: pytest.MonkeyPatch, *, packed: bool
+) -> None:
+    monkeypatch.setattr("monitor.sources.ndjson._READ", 1000)
+    monkeypatch.setattr("monitor.sources.ndjson._BLOCK", 4000)
+    monkeypatch.setattr("monitor.sources.ndjson._LONGEST", 16_000)
+    lines = [line("1"), line("2"), "x" * 50_000, *(line(str(key), key) for key in range(3, 90)), "{", "y" * 50_000]
+    data = "\n".join(lines).encode()
+    name = f"{SP}.ndjson.gz" if packed else f"{SP}.ndjson"
+    (tmp_path / name).write_bytes(gzip.compress(data) if packed else data)
+    with open_exports(tmp_path, engine=engine) as exports:
+        (table,) = exports.report.tables
+        assert (table.rows, table.malformed, table.files[0].broken) == (89, 3, False)
+        assert [bad.line for bad in table.skipped] == [3, 91, 92]
+        assert "got a longer one" in table.skipped[0].reason
+
+
+def test_a_code_that_was_written_as_a_number_is_the_code(tmp_path: Path, engine: DuckEngine) -> None:
+    rows = [
+        service_principal("1", 0, ResultType=0.0, ServicePrincipalName="1.0"),
+        service_principal("2", 10, ResultType=50058.0),
+        service_principal("3", 20, ResultType="7000215"),
+    ]
+    done = fetched(tmp_path, {SP: rows}, engine)
+    assert [fact["code"] for fact in facts(done.facts)] == ["0", "50058", "7000215"]
+    assert [fact["outcome"] for fact in facts(done.facts)] == ["issued", "interrupted", "failed"]
+    assert [name.name for name in done.names] == ["1.0"]
+
+
 def test_up_to_one_percent_malformed_is_tolerated(tmp_path: Path, engine: DuckEngine) -> None:
     (tmp_path / f"{SP}.ndjson").write_text("\n".join([*(line(str(key)) for key in range(99)), "{"]))
     with open_exports(tmp_path, engine=engine) as exports:
