@@ -55,7 +55,8 @@ def _stretch(app: App, since: datetime | None, until: datetime | None) -> Window
         return None
     settle = max(source.settle + source.overlap for source in app.sources)
     start = max(since, row["begin"]) if since else row["begin"]
-    end = until or ceil(row["finish"] + BIN + settle, BIN)
+    known = ceil(row["finish"] + BIN + settle, BIN)
+    end = min(until, known) if until else known  # nobody looked at what comes after, were it to the year 2099
     return Window(floor(start, BIN), end) if start < end else None
 
 
@@ -106,13 +107,13 @@ def _triage(
 def _stand(app: App, judged: Sequence[Judged], hearing: Mapping[str, Hearing], end: datetime) -> None:
     """Keep how far every rule was judged, so that a daemon that follows goes on from there."""
     until = judged_until(judged, hearing, dict.fromkeys(hearing, end), end)
-    marks = {name: app.store.watermark(name) or end for name in hearing}
+    seen = {name: app.store.watermark(name) or end for name in hearing}
     app.store.conclude(
         {(rule, source): at for rule, each in until.items() for source, at in each.items()},
         [],
         [],
         [],
-        {one.rule.id: min((marks[name] for name in one.sources if name in marks), default=end) for one in judged},
+        {one.rule.id: min((seen[name] for name in one.sources or seen if name in seen), default=end) for one in judged},
     )
 
 

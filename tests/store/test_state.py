@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.errors import StateError
+from monitor.errors import FrameError, PermanentError, StateError
 from monitor.frames import DIMENSIONS, FACTS
 from monitor.model import Decision, Finding, Incident, Level, Name, Notice, Reason, State, Window
 from monitor.ports import Counts, Fetched
@@ -269,3 +269,95 @@ def test_how_far_rules_judged_is_kept_per_rule_and_source() -> None:
         store.conclude({("r", "a"): NOON + HOUR}, [], [], [])
         assert store.judged() == {("r", "a"): NOON + HOUR}
         assert store.judged_as_of() == {"r": NOON + HOUR}
+
+
+def test_incidents_keep_their_place_when_they_change() -> None:
+    first, second = incident(id="z"), incident(id="a", subject="identity:entra:2")
+    with Store() as store:
+        store.conclude({}, [], [first, second], [])
+        store.conclude({}, [], [replace(first, findings=2)], [])
+        assert [one.id for one in store.incidents()] == ["z", "a"]
+        assert [one.id for one in store.incidents(State.OPEN)] == ["z", "a"]
+        assert store.incident("z") == replace(first, findings=2)
+        assert store.incident("none") is None
+
+
+def test_recent_incidents_are_those_open_and_those_that_ended_lately() -> None:
+    old = incident(id="i2", state=State.RESOLVED)
+    with Store() as store:
+        store.conclude({}, [], [incident(), old], [])
+        assert [one.id for one in store.recent(old.last_at)] == ["i1", "i2"]
+        assert [one.id for one in store.recent(old.last_at + HOUR)] == ["i1"]
+
+
+@pytest.mark.parametrize("wrong", [OSError(28, "No space left on device"), pa.ArrowInvalid("no space")])
+def test_facts_that_cannot_be_written_leave_no_file(monkeypatch: pytest.MonkeyPatch, wrong: Exception) -> None:
+    def full(_: int) -> None:
+        raise wrong
+
+    with Store() as store:
+        monkeypatch.setattr("os.fsync", full)
+        with pytest.raises(PermanentError, match=r"facts/a\..*cannot be written"):
+            store.write("a", window(0, 1), fetched(5))
+        assert list((store.directory / "facts").iterdir()) == []
+
+
+def test_facts_of_another_shape_leave_no_file() -> None:
+    with Store() as store:
+        with pytest.raises(FrameError):
+            store.write("a", window(0, 1), Fetched(pa.table({"x": [1]}), (), Counts()))
+        assert list((store.directory / "facts").iterdir()) == []
+
+
+def test_what_is_live_is_never_discarded() -> None:
+    with Store() as store:
+        written = [store.write("a", window(0, 1), fetched(5)), store.write("a", window(1, 2), fetched(7))]
+        store.switch("a", written[:1], NOON)
+        store.discard(written)
+        assert events(store) == 5
+        assert sorted((store.directory / "facts").iterdir()) == store.live()
+
+
+@pytest.mark.parametrize(("number", "age"), [(0, "an older"), (99, "a newer")])
+def test_a_reader_of_another_version_changes_nothing(tmp_path: Path, number: int, age: str) -> None:
+    Store(tmp_path).close()
+    _version(tmp_path, number)
+    before = (tmp_path / "control.db").read_bytes()
+    with pytest.raises(StateError, match=f"{age} mintwatch"):
+        Store(tmp_path, write=False)
+    assert (tmp_path / "control.db").read_bytes() == before
+
+
+def test_a_reader_cannot_write(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    with Store(tmp_path, write=False) as reader, pytest.raises(StateError, match="cannot be written"):
+        reader.conclude({}, [], [incident()], [])
+
+
+def test_a_message_refused_is_given_up_once_unless_it_was_taken() -> None:
+    decided = [Decision("i1", "n", NOON + hours * HOUR, Reason.OPENED) for hours in range(3)]
+    with Store() as store:
+        for one in decided:
+            store.refuse(one, "n")
+            store.refuse(one, "n")
+        store.note(Notice("i1", "n", NOON, "ref"))
+        assert store.give_up(NOON + 2 * HOUR) == [("n", "i1", NOON + HOUR)]
+        assert store.give_up(NOON + 2 * HOUR) == []
+        assert store.give_up(NOON + 9 * HOUR) == [("n", "i1", NOON + 2 * HOUR)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select incident from decisions where at >= ''",
+        "select key from findings where bucket >= ''",
+        "select 1 from notices where incident = '' and at = '' and notifier = ''",
+        "select body from incidents where state = '' or last_at >= ''",
+    ],
+)
+def test_what_every_tick_asks_is_indexed(tmp_path: Path, query: str) -> None:
+    Store(tmp_path).close()
+    control = sqlite3.connect(tmp_path / "control.db")
+    plan = [row[3] for row in control.execute(f"explain query plan {query}")]
+    control.close()
+    assert not any(step.startswith("SCAN") for step in plan), plan

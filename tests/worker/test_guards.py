@@ -9,12 +9,13 @@ from typing import ClassVar
 import pandas as pd
 
 from monitor.kql import DuckEngine
-from monitor.model import State, Window
-from monitor.ports import Past
+from monitor.model import Finding, State, Window
+from monitor.ports import Fetched, Past
 from monitor.rules import Rule
 from monitor.store import Store
+from monitor.store.state import Written
 from monitor.testing.sources import Event, ScriptedSource
-from monitor.worker import tick
+from monitor.worker import replay, tick
 from tests.worker.scripts import DAY, HOUR, MINUTE, NOON, Memory, app, burst, kept, tenant, truth
 
 END = NOON + 2 * DAY
@@ -55,6 +56,84 @@ def test_a_source_that_fails_halfway_leaves_no_file_behind(engine: DuckEngine) -
         store.discard(written)
         tick(app([source], [], store, engine), END)
         assert list((store.directory / "facts").iterdir()) == []
+
+
+class Full(Store):
+    """A store whose disk is full from the second file on, as the library says it."""
+
+    written = 0
+
+    def write(self, source: str, window: Window, fetched: Fetched) -> Written:
+        self.written += 1
+        if self.written > 1:
+            raise OSError(28, "No space left on device")
+        return super().write(source, window, fetched)
+
+
+def test_a_full_disk_leaves_no_file_behind(engine: DuckEngine) -> None:
+    """Off: `discard` in `gather` of monitor/worker/ticking.py for errors that are not ours."""
+    with Full() as store:
+        report = tick(app([ScriptedSource(events=tenant(1))], [], store, engine), END)
+        assert "No space left" in report.sources[0].error
+        assert store.written == 2
+        assert list((store.directory / "facts").iterdir()) == []
+
+
+def test_facts_that_cannot_be_read_are_named_for_every_rule(engine: DuckEngine, judged: dict[str, Rule]) -> None:
+    rules = [judged["failures"], judged["expired"]]
+    source = ScriptedSource(events=tenant(2.1) + burst(END + HOUR, 20), step=DAY)
+    with Store() as store:
+        tick(app([source], rules, store, engine), END)
+        (path, *_) = store.live()
+        good = path.read_bytes()
+        path.write_bytes(b"PAR1 and then nothing")
+        source.events += burst(END + HOUR, 1, "entra:2")
+        quiet = ScriptedSource(name="scripted")
+        report = tick(app([quiet], rules, store, engine), END + HOUR)
+        assert {one.name for one in report.rules if one.error} == {"failures", "expired"}
+        path.write_bytes(good)
+        assert tick(app([source], rules, store, engine), END + 3 * HOUR).finished
+        assert {one.subject for one, _, _ in store.findings()} == {"identity:entra:1"}
+
+
+class Tampered(Store):
+    """A store whose findings of an incident are gone, so that no message can be composed."""
+
+    def findings(self, incident: str | None = None) -> list[tuple[Finding, str, str]]:
+        return [] if incident else super().findings()
+
+
+def test_a_message_that_cannot_be_composed_fails_alone(engine: DuckEngine, judged: dict[str, Rule]) -> None:
+    """Off: `compose` inside the guard of `notify` of monitor/worker/ticking.py."""
+    source = ScriptedSource(events=tenant(2.1) + burst(END - HOUR, 20))
+    with Tampered() as store:
+        report = tick(app([source], [judged["failures"]], store, engine, [Memory("one"), Memory("two")]), END)
+        assert [one.split(":")[0] for one in report.unsent] == ["one", "two"]
+        assert all("expected at least one finding" in one for one in report.unsent)
+
+
+def test_what_was_owed_for_too_long_is_said_once(engine: DuckEngine, judged: dict[str, Rule]) -> None:
+    """Off: `give_up` of monitor/worker/ticking.py."""
+    bad = Memory("bad", down=True)
+    source = ScriptedSource(events=[one for one in tenant(2.1) if one.at < END] + burst(END - HOUR, 20))
+    with Store() as store:
+        world = app([source], [judged["failures"]], store, engine, [bad])
+        (tried,) = tick(world, END).unsent
+        (lost,) = [one for one in tick(world, END + 3 * DAY + HOUR).unsent if "given up" in one]
+        assert lost.split(":")[:2] == tried.split(":")[:2]
+        assert not [one for one in tick(world, END + 3 * DAY + 2 * HOUR).unsent if "given up" in one]
+
+
+def test_a_replay_says_what_was_not_sent_and_sends_it_if_it_can(engine: DuckEngine, judged: dict[str, Rule]) -> None:
+    """Off: the last `notify` of `_triage` of monitor/worker/replay.py."""
+    events = tenant(2.1) + burst(END - 3 * HOUR, 20) + burst(END - HOUR, 20, "entra:2")
+    for down, sent in ((True, 0), (False, 2)):
+        told = Memory("memory", down=down)
+        with Store() as store:
+            report = replay(app([ScriptedSource(events=events)], [judged["failures"]], store, engine, [told]))
+            opened = [one for one in told.took if one.reason == "opened"]
+            assert len(opened) == sent
+            assert len({one.split(":")[1] for one in report.unsent}) == 2 - sent
 
 
 def test_a_rule_that_fails_is_named_stops_nobody_and_catches_up(engine: DuckEngine, judged: dict[str, Rule]) -> None:

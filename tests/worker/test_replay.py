@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 
+from monitor.clock import floor
 from monitor.kql import DuckEngine
 from monitor.model import Window
 from monitor.rules import Rule
@@ -161,3 +162,39 @@ def test_a_replay_in_two_halves_finds_what_one_finds(small: Replayed) -> None:
                 for finding in judge(rule, one.engine, tables, hearing, Window(start, end), small.end).findings
             ]
             assert sorted(finding.key for finding in halves) == sorted(finding.key for finding in whole)
+
+
+def test_a_replay_leaves_the_watermark_where_arrivals_end(engine: DuckEngine, judged: dict[str, Rule]) -> None:
+    events = tenant(2)
+    source = ScriptedSource(events=events, step=DAY)
+    last = max(one.arrived for one in events)
+    for until, end in ((None, floor(last) + BIN), (NOON + DAY, NOON + DAY)):
+        with Store() as store:
+            replay(app([source], [judged["failures"]], store, engine), until=until)
+            assert store.watermark("scripted") <= end  # type: ignore[operator]
+            assert store.watermark("scripted") > end - HOUR  # type: ignore[operator]
+
+
+def test_a_far_end_is_asked_for_in_vain(engine: DuckEngine, judged: dict[str, Rule]) -> None:
+    with Store() as store:
+        source = ScriptedSource(events=tenant(2), step=DAY)
+        ended = replay(app([source], [judged["failures"]], store, engine), until=NOON + 10_000 * DAY).now
+    assert ended < NOON + 3 * DAY
+
+
+def test_a_replay_of_nothing_is_of_no_far_future(engine: DuckEngine) -> None:
+    with Store() as store:
+        assert replay(app([ScriptedSource()], [], store, engine)).now.year < 2100
+        assert store.watermark("scripted") is None
+
+
+def test_a_daemon_goes_on_where_a_replay_ended(engine: DuckEngine, judged: dict[str, Rule]) -> None:
+    """Off: `_stand` of monitor/worker/replay.py (judge since yesterday, whatever happened)."""
+    source = ScriptedSource(events=tenant(2), step=DAY)
+    attack, back = NOON + 2 * DAY, NOON + 6 * DAY
+    with Store() as store:
+        ended = replay(app([source], [judged["failures"]], store, engine)).now
+        assert NOON + 2 * DAY - HOUR < store.judged_as_of()["failures"] <= ended
+        source.events += burst(attack, 20)
+        tick(app([source], [judged["failures"]], store, engine), back)
+        assert [one.bucket.date() for one, _, _ in store.findings()] == [attack.date()]
