@@ -11,7 +11,7 @@ import typer
 from monitor.cli.opening import JsonOption, RulesOption, empty_state, engine, load_rules, moment, writable
 from monitor.cli.reporting import failures, show, write
 from monitor.cli.screen import complain, progress
-from monitor.errors import InputError
+from monitor.errors import InputError, PermanentError
 from monitor.sources.export import open_exports
 from monitor.store import Store
 from monitor.worker import App, lines, replay
@@ -64,5 +64,5 @@ def backtest(
 def _written(output: Path, store: Store) -> int:
     try:
         return lines.write(output, lines.lines(store))
-    except OSError as error:
-        raise InputError(f"{output}: cannot be written: {error.strerror or error}") from error
+    except PermanentError as error:
+        raise InputError(str(error)) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from monitor.model import Decision, Incident
 from monitor.ports import Counts, Engine, LogSource, Notifier
@@ -30,7 +30,6 @@ class App:
     engine: Engine
     notifiers: tuple[Notifier, ...] = ()
     policy: Policy = field(default_factory=Policy)
-    lookback: timedelta = timedelta(days=35)
     progress: Progress = silent
 
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from monitor.clock import iso
 from monitor.model import Finding, Name, Reason
 from monitor.store import Store
+from monitor.whole import put
 
 Line: TypeAlias = dict[str, str | float | bool | list[str] | None]
 
@@ -56,17 +57,10 @@ def bare(identity: str) -> str:
 
 
 def write(path: Path, rows: Iterable[Line]) -> int:
-    """Write the lines, all of them or none; returns how many."""
-    aside = path.with_name(f".{path.name}.part")
-    count = 0
-    try:
-        with aside.open("w", encoding="utf-8") as file:
-            for count, row in enumerate(rows, start=1):  # noqa: B007
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return count
+    """Write the lines, all of them or none; returns how many. `PermanentError` if `path` cannot be written."""
+    texts = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    put(path, "".join(texts).encode())
+    return len(texts)
 
 
 def _number(value: float) -> float | None:

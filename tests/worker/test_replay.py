@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from monitor.clock import floor
+from monitor.clock import BIN, floor
 from monitor.kql import DuckEngine
 from monitor.model import Window
 from monitor.rules import Rule
@@ -22,7 +22,6 @@ from monitor.worker import hear, judge, replay, tick
 from monitor.worker.lines import Line, lines
 from tests.worker.scripts import NOON, app, burst, doubled, tenant
 from tests.worker.worlds import (
-    BIN,
     DAY,
     HOUR,
     MINUTE,
