@@ -102,7 +102,7 @@ def _slide(frame: pd.DataFrame, rule: Rule, groups: list[str]) -> pd.DataFrame:
     keys = [*groups, "bucket"]
     if rule.measure.name == "distinct":
         spread = spread.groupby([*keys, "term"], sort=False, as_index=False)["seen_at"].min().assign(value=1.0)
-    return spread.groupby([*keys, "seen_at"], sort=False, as_index=False)["value"].sum()
+    return spread.groupby([*keys, "seen_at"], sort=False, as_index=False).agg(value=("value", "sum"))
 
 
 def _cumulate(frame: pd.DataFrame, groups: list[str]) -> pd.DataFrame:

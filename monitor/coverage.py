@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ LULL = 2 * HOUR
 """A source that speaks every hour may be silent for almost this long and be well."""
 Times = npt.NDArray[np.datetime64]
 NEVER = np.datetime64("NaT", "us")
+OPEN = np.datetime64("9999-01-01", "us")
+"""Where a stretch ends that has not ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +112,23 @@ class Hearing:
             return ()
         if not self.dense(as_of):
             return (Window(aware(at[0]), max(as_of, aware(at[-1]) + BIN)),)
-        steps = np.diff(at) > np.timedelta64(max(3 * self.settle, LULL) + BIN)
+        steps = np.diff(at) > np.timedelta64(self._pause + BIN)
         starts = at[np.r_[True, steps]]
         ends = at[np.r_[steps, True]]
         return tuple(Window(aware(a), aware(b) + BIN) for a, b in zip(starts, ends, strict=True))
+
+    @property
+    def _pause(self) -> timedelta:
+        """The longest a dense source is empty and well."""
+        return max(3 * self.settle, LULL)
+
+    def holes(self, as_of: datetime) -> tuple[tuple[np.datetime64, np.datetime64], ...]:
+        """The stretches between covered intervals; the last has no end if it lasts at `as_of`."""
+        windows = self.covered(as_of)
+        edges = [(stamp(one.end), stamp(other.start)) for one, other in pairwise(windows)]
+        if windows and as_of - windows[-1].end > self._pause:
+            edges.append((stamp(windows[-1].end), OPEN))
+        return tuple(edges)
 
     def mask(self, buckets: Times, width: timedelta, as_of: datetime) -> npt.NDArray[np.bool_]:
         """Which buckets (by their starts) lie inside a covered interval as seen before `as_of`."""

@@ -10,11 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from monitor.clock import DAY
-from monitor.coverage import Hearing, aware, days_of, naive, stamp
+from monitor.coverage import OPEN, Hearing, aware, days_of, naive, stamp
 from monitor.detectors import counting
 from monitor.ports import Past
-
-NEVER = np.datetime64("9999-01-01", "us")
 
 
 @dataclass(slots=True)
@@ -82,7 +80,7 @@ class Counted:
         size, _, slots = counts.shape
         starts = stamp(self.start + begin * DAY) + np.arange((end - begin) * slots) * np.timedelta64(self.width)
         spoke = np.c_[(counts > 0).reshape(size, -1), np.ones(size, dtype=bool)]
-        first = np.r_[starts, NEVER][spoke.argmax(axis=1)]
+        first = np.r_[starts, OPEN][spoke.argmax(axis=1)]
         known = self._looked(starts, midnight_at, lookback)
         known &= (starts + np.timedelta64(self.width + self.settle) <= stamp(midnight_at))[None, :]
         known &= days_of(first)[:, None] <= days_of(starts)[None, :]

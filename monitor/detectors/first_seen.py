@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
@@ -10,7 +12,9 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.clock import DAY
+from monitor.coverage import Hearing
 from monitor.detectors import counting
+from monitor.detectors.silence import unheard
 from monitor.frames import HISTORY, JOINED, SCORES, conform, empty
 from monitor.model import Window
 from monitor.ports import Need, Past
@@ -26,7 +30,8 @@ class FirstSeen(BaseModel):
     Without `new` columns the value is the group itself: it wakes after a silence. Memory is SPANS of the rule's own
     predicate, so that a failed try does not make an address "seen". Where the rule has an `after` predicate, a group
     is known and active by that one: a workload known for its tokens may then show its first token for a vault. How rare
-    news are for this group and for all groups decides the score, as for `limit`.
+    news are for this group and for all groups decides the score, as for `limit`. Time in which a source that feeds the
+    group was not heard is no silence.
 
     Parameters
     ----------
@@ -63,9 +68,10 @@ class FirstSeen(BaseModel):
             return empty(SCORES, past.by)
         spans = past.spans.sort_values(["seen_at", "first_at", "key"], ignore_index=True)
         known = past.after.sort_values(["seen_at", "first_at"], ignore_index=True) if len(past.after.columns) else spans
-        groups, known_groups = counting.numbers(past.by, spans, known)
+        groups, known_groups, fed = counting.numbers(past.by, spans, known, past.home)
         known = known.assign(group=known_groups)
-        news = self._news(spans.assign(group=groups, bucket=spans["first_at"].dt.floor(past.bucket)), known)
+        spans = spans.assign(group=groups, bucket=spans["first_at"].dt.floor(past.bucket))
+        news, unsure = self._news(spans, known, _Silences(past.home.assign(group=fed), past.hearing))
         news = news.assign(observed=self._observed(news))
         inside = ((news["first_at"] >= window.start) & (news["first_at"] < window.end)).to_numpy()
         judged = known.drop_duplicates(["group", "day"])
@@ -86,26 +92,32 @@ class FirstSeen(BaseModel):
             because=[_because(*one) for one in zip(today["key"], quiet, said.words(), strict=True)],
             **said.frame(),
         )
-        return conform(scores, SCORES, past.by)
+        unsure = unsure[(unsure["first_at"] >= window.start) & (unsure["first_at"] < window.end)]
+        nothing = dict.fromkeys((name for name, kind in SCORES.items() if kind == "float64"), np.nan)
+        unsure = unsure.assign(term=unsure["key"], because="known for too short a time", **nothing)
+        return conform(pd.concat([scores, unsure], ignore_index=True), SCORES, past.by)
 
-    def _news(self, spans: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-        """Days on which a key came first, or after a silence (`quiet`) of `forget`, in a group that may be judged.
+    def _news(self, spans: pd.DataFrame, known: pd.DataFrame, silences: _Silences) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Days on which a key came first or after a silence (`quiet`) of `forget`: those judged, those that cannot be.
 
         Everything runs in order of arrival, so that a row that comes late changes nothing said before it came.
         """
         days = spans.drop_duplicates(["group", "key", "day"])
-        days = days.assign(quiet=_silences(days, ["group", "key"]))
+        days = days.assign(quiet=silences.of(days, ["group", "key"], self.forget))
         days = _acquainted(days, known.drop_duplicates(["group", "day"]))
         judged = (days["first_at"] - days["since"] >= self.warmup) & (days["before"] >= self.active)
         new = days["quiet"].isna() | (days["quiet"] >= self.forget)
         if self.gap_factor:
             own = days.drop_duplicates(["group", "day"])
-            own = own.assign(gap=_silences(own, ["group"]).fillna(pd.Timedelta(0)))
+            gap = silences.of(own, ["group"], self.forget / self.gap_factor)  # shorter ones never matter
+            own = own.assign(gap=gap.fillna(pd.Timedelta(0)))
             own = own.assign(longest=own.groupby("group")["gap"].transform(lambda gaps: gaps.cummax().shift()))
             days = days.merge(own[["group", "day", "longest"]], on=["group", "day"], how="left")
             judged &= days["before"] > TWO_GAPS
-            new = (days["quiet"] >= self.forget) & (days["quiet"] >= days["longest"] * self.gap_factor)
-        return days[new & judged]
+            new = days["quiet"] >= self.forget
+            unusual = days["quiet"] >= days["longest"] * self.gap_factor
+            return days[new & judged & unusual], days[new & ~judged]
+        return days[new & judged], days[new & ~judged]
 
     def _observed(self, news: pd.DataFrame) -> pd.Series:
         """How much is new: the days of silence, or which news of this group on this day it is, in order of arrival."""
@@ -121,13 +133,27 @@ def _because(key: str, quiet: float, counts: str) -> str:
     return f"{what}{since}; {counts}"
 
 
-def _silences(frame: pd.DataFrame, keys: list[str]) -> pd.Series:
-    """Time since the end of the newest day of the same keys that had arrived on an earlier row; NaT for their first.
+@dataclass(frozen=True, slots=True)
+class _Silences:
+    """`home` and `hearing` of the past: who fed a group, and what they heard."""
 
-    Since its end, not its last event: of that, more may arrive after this row did.
-    """
-    newest = frame.groupby(keys)["day"].cummax() + DAY
-    return frame["first_at"] - newest.groupby([frame[key] for key in keys]).shift()
+    home: pd.DataFrame
+    hearing: Mapping[str, Hearing]
+
+    def of(self, frame: pd.DataFrame, keys: list[str], least: timedelta) -> pd.Series:
+        """Time since the end of the newest day of the same keys that had arrived on an earlier row; else NaT.
+
+        Since its end, not its last event: of that, more may arrive after this row did. Time in which nobody listened is
+        taken off those of at least `least`.
+        """
+        newest = frame.groupby(keys)["day"].cummax() + DAY
+        begin = newest.groupby([frame[key] for key in keys]).shift()
+        quiet = frame["first_at"] - begin
+        long = quiet >= least
+        if long.any() and len(self.home):
+            rows = frame.loc[long, ["group", "seen_at"]].assign(begin=begin[long], end=frame.loc[long, "first_at"])
+            quiet[long] -= unheard(rows, self.home, self.hearing)
+        return quiet
 
 
 def _acquainted(days: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:

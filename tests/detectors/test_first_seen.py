@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
+from monitor.calibrate import calibrate
+from monitor.coverage import Hearing
 from monitor.detectors.first_seen import FirstSeen
 from monitor.frames import SPANS, conform
 from monitor.model import Window
 from monitor.ports import Past
 from monitor.testing import conformance
-from tests.detectors.pasts import BY, DAY, HOUR, START, past
+from tests.detectors.pasts import BY, DAY, HOUR, START, heard, past
 
 DAYS = 30
 NEWS = FirstSeen(forget=10 * DAY, warmup=3 * DAY, active=2)
@@ -31,6 +34,7 @@ def said(judge: FirstSeen, *rows: Row, after: pd.DataFrame | None = None) -> lis
     """(key, day) of everything that was new."""
     more = {"after": after} if after is not None else {}
     scores = judge.score(known(*rows, **more), Window(START, START + DAYS * DAY))
+    scores = scores[scores["said"].notna()]
     return [(row.term, (row.bucket - START) // DAY) for row in scores.sort_values("bucket").itertuples()]
 
 
@@ -79,6 +83,47 @@ def test_a_silence_as_long_as_usual_is_none() -> None:
 
 def test_before_two_gaps_were_seen_it_cannot_say() -> None:
     assert said(WAKES, *usual(range(0, 3, 2), ""), *usual(range(20, 21), "")) == []
+
+
+def homes(*rows: Row) -> pd.DataFrame:
+    frame = spans(*rows)[["identity", "day", "seen_at"]].drop_duplicates(["identity", "day"])
+    return frame.assign(source="s")
+
+
+OUTAGE = START + 11 * DAY, START + 25.25 * DAY
+EVERYBODY = [
+    row
+    for who in range(3)
+    for day in (0, 2, 4, 6, 8, 10, 25, 27)
+    for row in usual(range(day, day + 1), "", f"entra:{who}")
+]
+
+
+@pytest.mark.parametrize(("hearing", "woke"), [(heard(DAYS, OUTAGE), []), (heard(DAYS), [25, 25, 25])])
+def test_after_an_outage_nobody_wakes_whom_nobody_could_have_heard(hearing: Hearing, woke: list[int]) -> None:
+    before = past(DAYS, hearing, spans=spans(*EVERYBODY), home=homes(*EVERYBODY))
+    scores = WAKES.score(before, Window(START, START + DAYS * DAY))
+    assert [(at - START) // DAY for at in scores["bucket"]] == woke
+    assert conformance.detector(WAKES, before, Window(START + 4 * DAY, START + DAYS * DAY)) == ()
+
+
+def test_what_was_heard_of_a_silence_around_an_outage_counts() -> None:
+    """Silent from day 9 to day 28.4, of which a source did not hear 14.25 - 11 and heard 16.15 days."""
+    rows = [*usual(range(0, 9, 2), ""), *usual(range(28, 29), "")]
+    before = past(DAYS, heard(DAYS, (START + 11 * DAY, START + 14.25 * DAY)), spans=spans(*rows), home=homes(*rows))
+    scores = WAKES.score(before, Window(START, START + DAYS * DAY))
+    assert scores["observed"].tolist() == [pytest.approx(19.4 - 3.25, abs=0.01)]
+
+
+def test_news_of_a_group_that_is_hardly_known_are_counted_as_not_judged() -> None:
+    scores = NEWS.score(known(*usual(range(2)), *usual(range(1, 2), "BR")), Window(START, START + DAYS * DAY))
+    calibrated = calibrate(scores, BY, HOUR)
+    assert (len(calibrated.scores), calibrated.judged, calibrated.unjudged) == (0, 0, 1)
+
+
+def test_nothing_can_be_remembered_for_longer_than_memory_goes() -> None:
+    with pytest.raises(ValidationError, match="forget"):
+        FirstSeen(forget=401 * DAY)
 
 
 def test_after_knows_a_group_by_another_predicate() -> None:
