@@ -39,6 +39,11 @@ _DUCK_TYPES: Final[Mapping[str, str]] = {
     "real": "DOUBLE",
     "string": "VARCHAR",
 }
+_IDS: Final = re.compile(  # text, but a guid all the same
+    r"(?:UserId|ServicePrincipalId|AppId|FederatedCredentialId|ServicePrincipalCredentialKeyId|identity_claim_\w+)$"
+)
+"""Columns in which "None" is how Azure's SDK and command line print a guid that is null, and names nobody."""
+
 _SETTINGS: Final = {
     # No extension is fetched and none is loaded behind our back, so nothing here can reach a network.
     "autoinstall_known_extensions": "false",
@@ -284,7 +289,10 @@ def _presented(present: Mapping[str, str], declared: Columns | None) -> tuple[st
     parts, shown = [], {}
     for name, kind in unfolded(declared).items():
         shown[name] = _DUCK_TYPES[kind]
-        parts.append(f"{shaped(_quoted(name), present.get(name), kind)} AS {_quoted(name)}")
+        value = shaped(_quoted(name), present.get(name), kind)
+        if name in present and (kind == "guid" or _IDS.match(name)) and shown[name] == "VARCHAR":
+            value = f"coalesce(nullif({value}, 'None'), '')"
+        parts.append(f"{value} AS {_quoted(name)}")
     return ", ".join(parts), shown
 
 

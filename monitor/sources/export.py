@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -16,14 +16,21 @@ from monitor import clock
 from monitor.errors import QueryError
 from monitor.kql import DuckEngine, Slice, Value
 from monitor.model import Window
-from monitor.ports import Fetched
+from monitor.ports import Counts, Fetched
 from monitor.sources import fold
 from monitor.sources.files import Opened, Table, opened_tables
 from monitor.sources.pieces import pieces
 from monitor.sources.report import Report
 
-ARRIVAL: Final = "coalesce(_TimeReceived, happened + settle)"
-"""When a row arrived: as exported, else assumed."""
+_RECEIVED: Final = "coalesce(_TimeReceived, happened + settle)"
+
+ARRIVAL: Final = f"iff(happened > {_RECEIVED} and happened <= {_RECEIVED} + 2d, happened, {_RECEIVED})"
+"""When a row arrived: as exported, else assumed; not before it happened, whatever two clocks that disagree say."""
+
+_FOREIGN: Final[Mapping[str, str]] = {
+    "AzureDiagnostics": 'not(ResourceProvider =~ "MICROSOFT.KEYVAULT" and Category =~ "AuditEvent")'
+}
+"""Rows of a table that several services share and that are not the source's."""
 
 _NOTHING: Final = pa.table({"TimeGenerated": pa.array([], pa.timestamp("us", tz="UTC"))})
 
@@ -75,7 +82,21 @@ class ExportSource:
     def fetch(self, window: Window, now: datetime) -> Fetched:
         """All of the window that had arrived before `now`."""
         groups = [group for table in self.tables.values() for group in table.groups]
-        return fold.unpacked(self._query, (self._folded(piece, now) for piece in pieces(window, fold.MARGIN, groups)))
+        done = fold.unpacked(self._query, (self._folded(piece, now) for piece in pieces(window, fold.MARGIN, groups)))
+        ignored = sum(self._ignored(name, window, now) for name in self.tables if name in _FOREIGN)
+        return replace(done, counts=done.counts + Counts(read=ignored, ignored=ignored))
+
+    def _ignored(self, name: str, window: Window, now: datetime) -> int:
+        """Rows of the window that are another service's."""
+        kql = (
+            f"{name} | where TimeGenerated >= window_start and TimeGenerated < window_end and {_FOREIGN[name]}"
+            f" | extend happened = TimeGenerated | extend arrived = {ARRIVAL} | where arrived < as_of | count"
+        )
+        values = fold.values(self._query, window, now, self._issuer)
+        table = self.tables[name]
+        piece = Slice(table.paths, "TimeGenerated", max(window.start, table.first), min(window.end, table.last))
+        (count,) = self._engine.run(kql, {name: piece}, values).column(0).to_pylist()
+        return int(count)
 
     def _folded(self, window: Window, now: datetime) -> pa.Table:
         tables: dict[str, pa.Table | Slice] = dict.fromkeys(self._query.tables, _NOTHING)

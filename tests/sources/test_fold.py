@@ -95,6 +95,34 @@ def test_time_generated_replaced_on_arrival_does_not_move_the_event(tmp_path: Pa
     assert [fact["at"] for fact in facts(done.facts)] == [NOON + timedelta(minutes=m) for m in (0, 200, 300)]
 
 
+def test_a_row_that_happened_after_it_arrived_arrived_when_it_happened(tmp_path: Path, engine: DuckEngine) -> None:
+    rows = [
+        service_principal("skewed", 20, _TimeReceived=at(0)),
+        service_principal("absurd", 60, _TimeReceived=at(60 - 49 * 60)),
+    ]
+    done = fetched(tmp_path, {SP: rows}, engine)
+    (fact,) = facts(done.facts)
+    assert fact["at"] == fact["seen_at"] == NOON + timedelta(minutes=20)
+    assert (done.counts.read, done.counts.kept, done.counts.late) == (2, 1, 1)
+    assert not fetched(tmp_path / "early", {SP: rows[:1]}, engine, now=NOON + timedelta(minutes=10)).counts.read
+
+
+def test_the_word_none_names_nobody(tmp_path: Path, engine: DuckEngine) -> None:
+    printed = dict.fromkeys(("identity_claim_oid_g", "identity_claim_appid_g", "identity_claim_upn_s"), "None")
+    challenge = {"OperationName": "Authentication", "httpStatusCode_d": 401.0, "identity_claim_idtyp_s": ""}
+    row = {**diagnostics(), **challenge, **printed}
+    (fact,) = facts(fetched(tmp_path / "vault", {"AzureDiagnostics": [row]}, engine).facts)
+    assert (fact["identity"], fact["app_id"], fact["outcome"]) == ("", "", "challenge")
+    rows = [service_principal(ServicePrincipalId="None", AppId="None", FederatedCredentialId="None")]
+    (fact,) = facts(fetched(tmp_path / "sp", {SP: rows}, engine).facts)
+    assert (fact["identity"], fact["app_id"], fact["credential"], fact["credential_id"]) == ("", "", "", "")
+
+
+def test_a_sign_in_without_a_result_is_no_failure(tmp_path: Path, engine: DuckEngine) -> None:
+    (fact,) = facts(fetched(tmp_path, {SP: [service_principal(ResultType=None)]}, engine).facts)
+    assert (fact["outcome"], fact["code"]) == ("", "")
+
+
 def test_sign_ins_say_who_how_and_with_what(tmp_path: Path, engine: DuckEngine) -> None:
     rows = [
         service_principal("01", 1, ResultType="7000215", ClientCredentialType="none"),
@@ -174,7 +202,8 @@ def test_a_vault_that_writes_both_shapes_counts_once(tmp_path: Path, engine: Duc
         "AzureDiagnostics": [diagnostics(), diagnostics(2), diagnostics(3, Category="Metrics")],
     }
     done = fetched(tmp_path, tables, engine)
-    assert (done.counts.read, done.counts.kept, done.counts.doubled) == (5, 4, 1)
+    counts = done.counts
+    assert (counts.read, counts.kept, counts.doubled, counts.ignored) == (6, 4, 1, 1)
     assert {(fact["resource"], fact["object"], fact["events"]) for fact in facts(done.facts)} == {
         ("kv", "secrets/db", 2),
         ("kv", "secrets/other", 2),
