@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from monitor.clock import BIN, midnight
+from monitor.clock import BIN, floor, midnight
 from monitor.model import Window
 
 HOUR = timedelta(hours=1)
@@ -98,10 +98,6 @@ class Hearing:
         limit = heard + np.timedelta64(BIN + self.settle)
         return np.where(dense & ~np.isnat(heard), np.minimum(reach, limit), reach)
 
-    def late(self, t: datetime, watermark: datetime) -> bool:
-        """Whether `t` is more than three settles past the reach."""
-        return t - self.reach(t, watermark) > 3 * self.settle
-
     def covered(self, as_of: datetime) -> tuple[Window, ...]:
         """From the first row on, as seen before `as_of`.
 
@@ -144,13 +140,8 @@ class Hearing:
 
     def _whole(self, start: datetime, width: timedelta, *, first: bool) -> datetime:
         """The first bucket an interval covers: where it began to speak again after an outage, only a whole one."""
-        bucket = floor_to(start, width)
+        bucket = floor(start, width)
         return bucket if first or start - bucket <= self.settle else bucket + width
-
-
-def floor_to(at: datetime, width: timedelta) -> datetime:
-    """The start of the bucket of that width that holds `at`."""
-    return at - (at - midnight(at)) % width
 
 
 def naive(column: pd.Series) -> Times:

@@ -67,9 +67,6 @@ def test_a_dense_source_reaches_as_far_as_it_was_heard_and_settled() -> None:
     end = START + 3 * DAY
     now = end + 6 * HOUR
     assert source.reach(now, now) == end + SETTLE  # the newest bin ends there
-    assert source.late(now, now)
-    assert not source.late(end + 40 * MINUTE, end + 40 * MINUTE)
-    assert source.late(end + 45 * MINUTE, end + 45 * MINUTE)
 
 
 def test_a_sparse_source_reaches_as_far_as_was_looked() -> None:
