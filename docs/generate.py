@@ -308,7 +308,8 @@ def sources() -> str:
     parts = [
         *heading("Sources", "One source per kind of log, each with one query in `monitor/queries/`."),
         *table(("source", "stream", "tables", "settle"), rows),
-        "Settle is how long after its end a bucket is first judged.",
+        "Settle is how long after its end a bucket counts as whole: before, it is no history, and its silence proves",
+        "nothing. Judged it is at once.",
         f"Copies of a row up to {length(MARGIN)} apart are recognised. Rows that arrive more than {length(BOUND)} late",
         "are counted and reported, and not folded.\n",
         "## Key columns\n",

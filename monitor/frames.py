@@ -99,8 +99,9 @@ SCORES: Mapping[str, str] = {
     "because": "str",
 }
 """One judgement, beside the `by` columns. A detector fills either `log_p` (log10 of the chance of the bucket) or the
-four counts of days (`said`: on which this group said at least this; `judged`: it was judged; `_all`: the same over all
-groups); `calibrate` fills `surprise`. NaN means "cannot say"."""
+four counts (`said`: the days on which this subject said at least this, of the `judged` days it was known on;
+`said_all`: how many subjects ever did, of the `judged_all` days of all of them; beyond the record of all, `said_all`
+falls from 0 towards -1); `calibrate` fills `surprise`. NaN in all of them means "cannot say"."""
 
 
 JOINED = "\x1f"

@@ -209,7 +209,7 @@ class Incident:
 
     @property
     def told(self) -> bool:
-        """Whether a message about it ever went out."""
+        """Whether it was ever decided to tell people of it; that a notifier took the message is a `Notice`."""
         return self.told_surprise > 0
 
     @property
@@ -229,7 +229,7 @@ class Decision:
 
     @property
     def told(self) -> bool:
-        """Whether a message goes out."""
+        """Whether people are to be told; that a notifier took the message is a `Notice`."""
         return self.reason.told
 
 

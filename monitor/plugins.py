@@ -1,4 +1,8 @@
-"""What is installed: detectors, sources and notifiers by name, ours and those of other distributions, alike."""
+"""What is installed: detectors and notifiers by name, ours and those of other distributions, alike.
+
+The commands load detectors by name only. They make sources and notifiers themselves; those of other distributions can
+be handed to the worker in Python, and are found by no command yet.
+"""
 
 from __future__ import annotations
 

@@ -78,7 +78,8 @@ class Fetched:
 class LogSource(Protocol):
     """A table (or two shapes of one) that yields FACTS.
 
-    `settle` is how long after its end a bucket is first judged; `overlap` how far back of the watermark arrivals are
+    `settle` is how long after its end a bucket counts as whole: before, it may be judged, but is no history and its
+    silence resolves nothing; `overlap` how far back of the watermark arrivals are
     looked at again; `bound` the lateness beyond which a row is counted but not folded; `step` the length of the windows
     it is fetched and replaced in, aligned to the epoch.
     """
@@ -138,9 +139,22 @@ Need: TypeAlias = Literal["activity", "spans", "days", "after", "scores"]
 
 
 class Detector(Protocol):
-    """Judges every group of a rule in every bucket of a window. Pure, vectorised; its constructor takes `params`."""
+    """Judges every group of a rule in every bucket of a window. Pure and vectorised.
+
+    A pydantic model of the rule's `params`: it is made by `model_validate`, and its fields are what a misspelt key is
+    compared with. `needs` are the frames of `Past` it looks at, `wants` the keys a rule must have for it, `least` the
+    smallest count it can say anything about. Unless it needs spans or scores, it has a `lookback`, how far back facts
+    are read for it. It may say `slides = True` (buckets start every 5 minutes unless the rule says otherwise) and
+    `family`, the name of its evidence where the rule has neither `new` nor `evidence`.
+    """
 
     needs: ClassVar[frozenset[Need]]
+    wants: ClassVar[tuple[str, ...]]
+
+    @property
+    def least(self) -> float:
+        """The smallest count it can say anything about."""
+        ...
 
     def score(self, past: Past, window: Window) -> pd.DataFrame:
         """SCORES for the buckets that start in `window`, a row per change of what was seen of them.

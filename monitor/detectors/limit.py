@@ -21,9 +21,9 @@ from monitor.rules import Duration
 class Limit(BaseModel):
     """Says "at least `limit` in one bucket", and how rare that is for this group and for all groups.
 
-    The chance that a subject says at least this on a day is `(k + m r) / (d + m)`: k of its d judged days said so, r is
-    the rate over all groups, m = 30 (see `monitor.calibrate`). A group judged for the first time is thus measured by
-    all the others, and one that does it daily is quiet.
+    The chance that a subject says at least this on a day is `(k + m r) / (d + m)`: k of its d judged days said so, m is
+    30, and r is how many subjects ever did, per day of all of them (see `monitor.calibrate`). One judged for the first
+    time is thus measured by all the others, and one that does it daily is quiet.
 
     Parameters
     ----------

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 import pandas as pd
 
 from monitor.detectors.spike import Spike
 from monitor.model import Level, Message, Reason, State, Window
-from monitor.ports import Fetched, Past
+from monitor.ports import Fetched, Need, Past
 from monitor.testing import conformance
 from monitor.testing.sources import Event, ScriptedSource
 from tests.detectors.pasts import DAY, START, hourly
@@ -51,7 +52,9 @@ def test_a_source_that_breaks_its_promises_is_told_which() -> None:
 class Prophet:
     """Judges every row by the mean of all there are, whenever they were seen."""
 
-    needs = Spike.needs
+    needs: ClassVar[frozenset[Need]] = Spike.needs
+    wants: ClassVar[tuple[str, ...]] = ()
+    least: ClassVar[float] = 0.0
 
     def score(self, past: Past, window: Window) -> pd.DataFrame:
         scores = SPIKE.score(past, Window(window.start, past.as_of))
