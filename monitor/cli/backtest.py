@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.opening import JsonOption, RulesOption, empty_state, engine, load_rules, moment, writable
+from monitor.cli.opening import JsonOption, RulesOption, empty_state, engine, load_rules, moment, readable, writable
 from monitor.cli.reporting import failures, show, write
 from monitor.cli.screen import complain, progress
 from monitor.errors import InputError, PermanentError
@@ -42,6 +42,7 @@ def backtest(
     TIME is a UTC date (2026-05-01) or a time with its zone (2026-05-01T10:00Z).
     """
     writable(output)
+    readable(input)
     if since and until and since >= until:
         raise InputError(f"--since {since} must be before --until {until}")
     judged = load_rules(rules)

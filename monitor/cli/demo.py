@@ -37,6 +37,8 @@ from monitor.worker.bands import band, counts, foretold
 CHARTS: Final = 8
 ALOUD: Final = 3
 """How many of the worst incidents are drawn, and shown as the message on-call would get."""
+LEFT: Final = frozenset({"incidents.ndjson", "labels.ndjson", "scoreboard.json", "messages", "charts", "state"})
+"""What a demo leaves in its folder."""
 COMPARED: Final = "mean + 3 sigma by hour of day"
 NEEDED: Final = 5
 """Days below which there is no past to judge a day by."""
@@ -103,7 +105,9 @@ def replaced(out: Path) -> Iterator[Path]:
     InputError
         If `out` is something else than an earlier demo's output, which nobody asked to lose.
     """
-    if out.exists() and not (out.is_dir() and ((out / "incidents.ndjson").is_file() or not any(out.iterdir()))):
+    if Path.cwd().is_relative_to(out.resolve()):
+        raise InputError(f"{out}: expected a folder of its own, not the current one or one above it")
+    if not _ours(out):
         raise InputError(f"{out}: expected an earlier demo's output or nothing; it will not be overwritten")
     if not out.absolute().parent.is_dir():
         raise InputError(f"{out}: cannot be written, there is no folder {out.parent}")
@@ -113,7 +117,23 @@ def replaced(out: Path) -> Iterator[Path]:
         yield fresh
         if out.exists():
             out.rename(old)
-        fresh.rename(out)
+        try:
+            fresh.rename(out)
+        except OSError:
+            if old.exists():
+                old.rename(out)
+            raise
+
+
+def _ours(out: Path) -> bool:
+    """Whether nothing is there, or the marks of an earlier demo and nothing else."""
+    if not out.exists():
+        return not out.is_symlink()
+    if not out.is_dir():
+        return False
+    held = {path.name for path in out.iterdir()}
+    marked = (out / "incidents.ndjson").is_file() and (out / "state" / "control.db").is_file()
+    return not held or (marked and held <= LEFT)
 
 
 def _play(aside: Path, days: int, identities: int, seed: int, tell: Progress) -> Played:

@@ -71,6 +71,7 @@ class Story:
     notices: tuple[Notice, ...]
     behind: tuple[Behind, ...]
     gone: tuple[str, ...]
+    unread: tuple[str, ...]
     names: Mapping[str, Name]
 
 
@@ -82,7 +83,8 @@ def explain(incident: Which, state: State = None, rules: RulesOption = None, jso
         raise InputError(f"{directory}: expected a state directory (control.db), found none{hint}")
     with Store(directory, write=False) as store, engine() as running:
         chosen = _chosen(store, incident)
-        story = tell(chosen, store, _known_rules(chosen, rules or shipped()), running)
+        known, broken = _known_rules(chosen, rules or shipped())
+        story = tell(chosen, store, known, running, broken)
     if json:
         dump(_as_json(story))
     else:
@@ -102,16 +104,26 @@ def _chosen(store: Store, start: str) -> Incident:
     raise InputError(f"{len(found):,} incidents start with {start!r}: {meant}{' ...' if len(found) > 8 else ''}")
 
 
-def _known_rules(incident: Incident, directory: Path) -> dict[str, Rule]:
-    """The incident's rules as they are now, by id; without those that are gone or cannot be used any more."""
+def _known_rules(incident: Incident, directory: Path) -> tuple[dict[str, Rule], tuple[str, ...]]:
+    """The incident's rules as they are now, by id, and the ids of those that are there but cannot be read.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder.
+    """
+    if not directory.is_dir():
+        raise InputError(f"{directory}: no such folder of rules")
     detectors = plugins.detectors()
-    paths = [directory / f"{name}.yml" for name in incident.rules]
-    made = [read(path, detectors)[0] for path in paths if path.is_file()]
-    return {one.id: one for one in made if one}
+    paths = {name: directory / f"{name}.yml" for name in incident.rules}
+    made = {name: read(path, detectors)[0] for name, path in paths.items() if path.is_file()}
+    return {one.id: one for one in made.values() if one}, tuple(name for name, one in made.items() if one is None)
 
 
-def tell(incident: Incident, store: Store, rules: Mapping[str, Rule], running: DuckEngine) -> Story:
-    """Everything about one incident; of a rule that is gone only the findings are left."""
+def tell(
+    incident: Incident, store: Store, rules: Mapping[str, Rule], running: DuckEngine, broken: Sequence[str] = ()
+) -> Story:
+    """Everything about one incident; of a rule that is gone, or `broken`, only the findings are left."""
     rows = store.findings(incident.id)
     findings = [finding for finding, _, _ in rows]
     names, tables = store.names(), {"facts": store.live()}
@@ -132,7 +144,8 @@ def tell(incident: Incident, store: Store, rules: Mapping[str, Rule], running: D
         tuple(store.decisions(incident.id)),
         tuple(store.notices(incident.id)),
         tuple(behind),
-        tuple(name for name in incident.rules if name not in rules),
+        tuple(name for name in incident.rules if name not in rules and name not in broken),
+        tuple(broken),
         names,
     )
 
@@ -216,6 +229,9 @@ def _show(story: Story) -> None:
     if story.gone:
         say()
         say(f"of {', '.join(story.gone)} there is no such rule any more: findings only")
+    if story.unread:
+        say()
+        say(f"of {', '.join(story.unread)} the rule cannot be read (`mintwatch rules check` says why): findings only")
     _show_decisions(story)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ from monitor.errors import InputError
 from monitor.kql import DuckEngine
 from monitor.tables import SCHEMAS
 
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+"""Years that logs can be of, the second excluded: times far outside overflow where a margin is added."""
+
 
 def moment(text: str) -> datetime:
     """An aware UTC time from an ISO date (its midnight) or an ISO time with a zone.
@@ -23,16 +27,20 @@ def moment(text: str) -> datetime:
     Raises
     ------
     typer.BadParameter
-        If it is neither; a time without a zone could mean two moments, so it is refused.
+        If it is neither, or of another century; a time without a zone could mean two moments, so it is refused.
     """
     try:
         if len(text) == len("2026-05-01"):
-            return datetime.combine(date.fromisoformat(text), time(), UTC)
-        return clock.aware(datetime.fromisoformat(text), "time")
-    except ValueError as error:
+            given = datetime.combine(date.fromisoformat(text), time(), UTC)
+        else:
+            given = clock.aware(datetime.fromisoformat(text), "time")
+    except (ValueError, OverflowError) as error:
         raise typer.BadParameter(
             f"expected a date such as 2026-05-01, or a time with its zone such as 2026-05-01T10:00Z, got {text!r}"
         ) from error
+    if not FIRST_YEAR <= given.year < LAST_YEAR:
+        raise typer.BadParameter(f"expected a time of the years {FIRST_YEAR} to {LAST_YEAR - 1}, got {text!r}")
+    return given
 
 
 RulesOption: TypeAlias = Annotated[
@@ -63,13 +71,33 @@ def writable(path: Path) -> Path:
     Raises
     ------
     InputError
-        If its folder is missing, or it is itself a folder.
+        If its folder is missing or closed to us, or something else than a file is there: a folder, a pipe, a device.
     """
-    if path.is_dir():
-        raise InputError(f"{path}: expected a file to write, found a folder")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: cannot be written, there is no folder {path.parent}")
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: expected a file to write, found a folder")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: expected a file to write, found a pipe or a device")
+        if not path.parent.is_dir():
+            raise InputError(f"{path}: cannot be written, there is no folder {path.parent}")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot be written, {path.parent} does not let us")
     return path
+
+
+def readable(directory: Path) -> Path:
+    """`directory` if it is a folder whose files can be read; `InputError` naming what cannot."""
+    try:
+        if not directory.is_dir():
+            raise InputError(f"{directory}: expected a folder of exported tables, found none")
+        shut = [path for path in sorted(directory.iterdir()) if path.is_file() and not os.access(path, os.R_OK)]
+    except OSError as error:
+        raise InputError(f"{directory}: cannot be read: {error.strerror or error}") from error
+    if shut:
+        raise InputError("\n".join(f"{path}: cannot be read, permission denied" for path in shut))
+    return directory
 
 
 def empty_state(directory: Path | None) -> Path | None:
@@ -78,8 +106,14 @@ def empty_state(directory: Path | None) -> Path | None:
     Raises
     ------
     InputError
-        If there is anything in it.
+        If there is anything in it, or it cannot be made.
     """
-    if directory is not None and directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise InputError(f"{directory}: expected a new or empty folder for the state; a replay keeps its own")
+    if directory is None:
+        return None
+    try:
+        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+            raise InputError(f"{directory}: expected a new or empty folder for the state; a replay keeps its own")
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{directory}: cannot be made: {error.strerror or error}") from error
     return directory

@@ -70,3 +70,21 @@ def test_a_folder_that_is_no_state_is_wrong_input(
     said = mintwatch("explain", "abc")
     assert said.code == 2
     assert "--state" in said.err
+
+
+def test_a_broken_rule_is_told_apart_from_one_that_is_gone(
+    mintwatch: Command, state: Path, rules: Path, incident: str
+) -> None:
+    (rules / "failures.yml").write_text("title: [")
+    said = mintwatch("explain", incident, "--state", state, "--rules", rules)
+    assert said.code == 0
+    assert "cannot be read" in said.out
+    assert "no such rule" not in said.out
+
+
+def test_a_missing_folder_of_rules_is_wrong_input(
+    mintwatch: Command, state: Path, tmp_path: Path, incident: str
+) -> None:
+    said = mintwatch("explain", incident, "--state", state, "--rules", tmp_path / "nowhere")
+    assert said.code == 2
+    assert "nowhere" in said.err
