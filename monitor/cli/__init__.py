@@ -1,10 +1,17 @@
-"""The command line: `mintwatch <command>`. Exit codes: 0 fine, 1 something could not be finished, 2 wrong input."""
+"""The command line: `mintwatch <command>`.
+
+Exit codes: 0 fine, 1 something could not be finished, 2 wrong input, 130 interrupted, 143 terminated.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -14,7 +21,7 @@ from monitor.cli import backtest, demo, explain, rules, simulate
 from monitor.cli.screen import complain, logs
 from monitor.errors import InputError, MintwatchError
 
-FINE, UNFINISHED, WRONG, INTERRUPTED = 0, 1, 2, 130
+FINE, UNFINISHED, WRONG, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 app = typer.Typer(name="mintwatch", add_completion=False, pretty_exceptions_enable=False)
 app.command()(simulate.simulate)
@@ -42,26 +49,53 @@ def root(
     logs(shown=verbose)
 
 
+@contextmanager
+def _terminable() -> Iterator[Callable[[], bool]]:
+    """SIGTERM ends the block as Ctrl-C would, so that what is temporary is removed; whether it came."""
+    came: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if not came:  # a second one must not cut the cleaning short
+            came.append(number)
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's alone
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield lambda: bool(came)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """The exit code of one command line; mistakes become lines on standard error, never a traceback."""
-    try:
-        given = sys.argv[1:] if arguments is None else arguments
-        return app(args=given or ["--help"], prog_name="mintwatch", standalone_mode=False) or FINE
-    except InputError as error:
-        complain(error)
-        return WRONG
-    except MintwatchError as error:
-        complain(error)
-        return UNFINISHED
-    except typer.TyperException as error:  # an unknown option, a missing one, a value of the wrong kind
-        complain(error.format_message())
-        return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        complain("interrupted")
-        return INTERRUPTED
-    except BrokenPipeError:  # whoever read has enough; at exit Python would flush into the same pipe again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return UNFINISHED
+    given = sys.argv[1:] if arguments is None else arguments
+    with _terminable() as terminated:
+        try:
+            code: int = app(args=given or ["--help"], prog_name="mintwatch", standalone_mode=False) or FINE
+            if code == INTERRUPTED:  # as typer answers a KeyboardInterrupt
+                raise KeyboardInterrupt
+            return code
+        except InputError as error:
+            complain(error)
+            return WRONG
+        except MintwatchError as error:
+            complain(error)
+            return UNFINISHED
+        except typer.TyperException as error:  # an unknown option, a missing one, a value of the wrong kind
+            complain(error.format_message())
+            return error.exit_code
+        except (KeyboardInterrupt, typer.Abort):
+            complain("terminated" if terminated() else "interrupted")
+            return TERMINATED if terminated() else INTERRUPTED
+        except BrokenPipeError:  # whoever read has enough; at exit Python would flush into the same pipe again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return UNFINISHED
+        except OSError as error:  # a full disk, a folder that went away
+            complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+            return UNFINISHED
 
 
 def main() -> NoReturn:

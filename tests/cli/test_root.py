@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -52,3 +56,40 @@ def test_in_a_pipe_there_is_neither_colour_nor_progress() -> None:
     assert said.stderr == ""
     assert "\x1b" not in said.stdout
     assert "sp-issuance-spike" in said.stdout
+
+
+def test_impossible_places_and_times_are_wrong_input(mintwatch: Command, logs: Path, tmp_path: Path) -> None:
+    file, pipe = tmp_path / "file", tmp_path / "pipe"
+    file.write_text("")
+    os.mkfifo(pipe)
+    usual = {"--input": logs, "--output": tmp_path / "out"}
+    for changed in (
+        {"--state": file / "x"},
+        {"--output": pipe},
+        {"--output": "/dev/null"},
+        {"--output": file / "x"},
+        {"--input": file},
+        {"--input": tmp_path / ("x" * 300)},
+        {"--until": "9999-12-31T23:59Z"},
+        {"--since": "0001-01-01T00:00+23:00"},
+    ):
+        said = mintwatch("backtest", *(part for pair in (usual | changed).items() for part in pair))
+        assert said.code == 2, changed
+        assert said.err.startswith("error: ")
+    for place in (".", file / "x", file):
+        assert mintwatch("simulate", "--out", place, "--days", 1, "--identities", 1).code == 2
+    assert mintwatch("simulate", "--out", tmp_path / "new", "--days", 800_000).code == 2
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.slow
+def test_terminated_it_leaves_nothing_temporary_behind(tmp_path: Path) -> None:
+    arguments = ["simulate", "--out", str(tmp_path / "logs"), "--days", "20", "--identities", "300"]
+    work = subprocess.Popen([sys.executable, "-m", "monitor", *arguments], stderr=subprocess.PIPE, text=True)
+    while work.poll() is None and not list(tmp_path.iterdir()):
+        with suppress(subprocess.TimeoutExpired):
+            work.wait(0.05)
+    work.send_signal(signal.SIGTERM)
+    _, said = work.communicate(timeout=60)
+    assert (work.returncode, said.splitlines()[-1]) == (143, "error: terminated")
+    assert list(tmp_path.iterdir()) == []
