@@ -159,8 +159,11 @@ evidence(worst, rule, engine, facts, limit=5)
 source = next(one for one in exports.sources if one.name in worst.sources)
 object_id = chosen.partition(":")[2]
 column = "UserId" if source.name in {"interactive", "non_interactive"} else "ServicePrincipalId"
+# Text from a log never becomes part of a query, so the identity is picked in pandas.
 raw = (
-    source.rows(Window(worst.bucket, worst.bucket_end), f'{column} =~ "{object_id}"', limit=5)
+    source.rows(Window(worst.bucket, worst.bucket_end), f"isnotempty({column})", limit=100_000)
+    .loc[lambda rows: rows[column].str.lower() == object_id.lower()]
+    .head(5)
     if source.stream == "sign_in"
     else pd.DataFrame()
 )

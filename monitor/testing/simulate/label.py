@@ -13,7 +13,7 @@ GRADES: Final[tuple[Grade, ...]] = ("blatant", "moderate", "subtle")
 class Label:
     """What an attack was, for scoring.
 
-    `kind` is an id of the detection catalogue (D1, D43, ...); identities are bare lower-case object ids; the attack
+    `kind` is an id listed in `attacks.ATTACKS` (D1, D43, ...); identities are bare lower-case object ids; the attack
     covers [start, end].
     """
 

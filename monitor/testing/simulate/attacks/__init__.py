@@ -1,4 +1,4 @@
-"""Labelled attacks of graded size, of the kinds the detection catalogue can find in these tables."""
+"""Labelled attacks of graded size, of the kinds that can be found in these tables; `ATTACKS` lists them."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""Which attacks there are: catalogue id, title, how it is staged, and whom it makes sense against."""
+"""Which attacks there are: kind (our id: D1, D43, ...), title, how it is staged, and whom it makes sense against."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Attacks on token issuance: D1 to D27 of the catalogue."""
+"""Attacks on token issuance: kinds D1 to D27, listed in `ATTACKS`."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Attacks on vaults: D43 to D57 of the catalogue, and D66."""
+"""Attacks on vaults: kinds D43 to D57 and D66, listed in `ATTACKS`."""
 
 import numpy as np
 

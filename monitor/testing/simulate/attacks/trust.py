@@ -1,4 +1,4 @@
-"""Attacks on trust: credentials, owners, roles, consent: D28 to D42 of the catalogue, and D62, D63."""
+"""Attacks on trust: credentials, owners, roles, consent: kinds D28 to D42, D62 and D63, listed in `ATTACKS`."""
 
 import numpy as np
 
