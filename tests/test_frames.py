@@ -34,8 +34,7 @@ def test_a_missing_column_is_named() -> None:
 
 
 def test_a_column_of_another_type_is_an_error() -> None:
-    frame = empty(ACTIVITY).astype({"value": "object"})
-    frame.loc[0] = [MOMENT, MOMENT, "many"]
+    frame = pd.DataFrame({"bucket": [MOMENT], "seen_at": [MOMENT], "value": ["many"]})
     with pytest.raises(FrameError, match="does not fit"):
         conform(frame, ACTIVITY)
 

@@ -32,14 +32,16 @@ def spans(*rows: Row) -> pd.DataFrame:
 
 def said(judge: FirstSeen, *rows: Row, after: pd.DataFrame | None = None) -> list[tuple[str, int]]:
     """(key, day) of everything that was new."""
-    more = {"after": after} if after is not None else {}
-    scores = judge.score(known(*rows, **more), Window(START, START + DAYS * DAY))
-    scores = scores[scores["said"].notna()]
-    return [(row.term, (row.bucket - START) // DAY) for row in scores.sort_values("bucket").itertuples()]
+    scores = judge.score(known(*rows, after=after), Window(START, START + DAYS * DAY))
+    scores = scores[scores["said"].notna()].sort_values("bucket")
+    days = ((scores["bucket"] - START) // pd.Timedelta(DAY)).astype(int)
+    return list(zip(scores["term"].tolist(), days.tolist(), strict=True))
 
 
-def known(*rows: Row, **more: pd.DataFrame) -> Past:
-    return past(DAYS, spans=spans(*rows), **more)
+def known(*rows: Row, after: pd.DataFrame | None = None) -> Past:
+    if after is None:
+        return past(DAYS, spans=spans(*rows))
+    return past(DAYS, spans=spans(*rows), after=after)
 
 
 def usual(days: range, key: str = "SE", who: str = "entra:1") -> list[Row]:

@@ -10,7 +10,7 @@ import pytest
 
 from monitor.calibrate import calibrate
 from monitor.detectors.limit import Limit
-from monitor.frames import ACTIVITY, SPANS, conform
+from monitor.frames import ACTIVITY, SPANS, conform, empty
 from monitor.model import Window
 from monitor.ports import Past
 from monitor.testing import conformance
@@ -29,8 +29,8 @@ def counted(*rows: Row, known: int = 10, days: int = 8, after: pd.DataFrame | No
     frame = conform(frame, ACTIVITY, BY)
     judged = pd.DataFrame({"identity": [f"entra:{n}" for n in range(known)], "day": START, "seen_at": START})
     judged = judged.astype({"day": "datetime64[us, UTC]", "seen_at": "datetime64[us, UTC]"})
-    more = {"after": after} if after is not None else {}
-    return past(days, bucket=15 * MINUTE, activity=frame, days=judged, **more)
+    after = empty({}) if after is None else after
+    return past(days, bucket=15 * MINUTE, activity=frame, days=judged, after=after)
 
 
 def surprise(limit: Limit, before: Past, day: int) -> list[float]:
@@ -53,8 +53,11 @@ def test_what_it_says_daily_is_no_news_and_to_others_it_still_is() -> None:
     rows: list[Row] = [("entra:1", day + 0.5, 0, 9.0) for day in (1, 2, 3, 4)]
     before = counted(*rows, ("entra:2", 4.25, 0, 9.0))
     scores = Limit(limit=5).score(before, Window(START + 4 * DAY, START + 5 * DAY)).set_index("identity")
-    assert scores.loc["entra:1", ["said", "judged", "said_all", "judged_all"]].tolist() == [3, 4, 1, 40]
-    assert scores.loc["entra:2", ["said", "judged", "said_all", "judged_all"]].tolist() == [0, 4, 1, 40]
+    counts = scores[["said", "judged", "said_all", "judged_all"]]
+    assert counts.to_dict("index") == {
+        "entra:1": {"said": 3, "judged": 4, "said_all": 1, "judged_all": 40},
+        "entra:2": {"said": 0, "judged": 4, "said_all": 1, "judged_all": 40},
+    }
 
 
 def test_a_row_that_came_after_midnight_is_no_history_of_that_day() -> None:

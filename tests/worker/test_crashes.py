@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from monitor.kql import DuckEngine
-from monitor.model import Incident, Notice
+from monitor.model import Incident, Notice, Reason, Window
 from monitor.ports import Fetched, Notifier
 from monitor.rules import Rule
 from monitor.store import Store
@@ -38,18 +38,18 @@ class Dying(Store):
             if self.left == 0:
                 raise Killed(step)
 
-    def write(self, source: str, window: object, fetched: Fetched) -> Written:  # type: ignore[override]
+    def write(self, source: str, window: Window, fetched: Fetched) -> Written:
         self._maybe("write", after=False)
-        written = super().write(source, window, fetched)  # type: ignore[arg-type]
+        written = super().write(source, window, fetched)
         self._maybe("write", after=True)
         return written
 
-    def switch(self, source: str, written: object, watermark: datetime) -> None:  # type: ignore[override]
+    def switch(self, source: str, written: Sequence[Written], watermark: datetime) -> None:
         self._maybe("switch", after=False)
-        super().switch(source, written, watermark)  # type: ignore[arg-type]
+        super().switch(source, written, watermark)
         self._maybe("switch", after=True)
 
-    def conclude(self, *concluded: object) -> None:  # type: ignore[override]
+    def conclude(self, *concluded: object) -> None:
         self._maybe("conclude", after=False)
         super().conclude(*concluded)  # type: ignore[arg-type]
         self._maybe("conclude", after=True)
@@ -65,7 +65,7 @@ def script() -> ScriptedSource:
     return ScriptedSource(events=tenant(2.2) + burst(END - HOUR, 20), step=6 * HOUR)
 
 
-def end_state(store: Store) -> tuple[list[str], list[Incident], list[tuple[str, str]]]:
+def end_state(store: Store) -> tuple[list[str], list[Incident], list[tuple[str, Reason]]]:
     found = [repr(one) for one, _, _ in store.findings()]  # NaN is not equal to itself, but looks the same
     decided = [(one.incident, one.reason) for incident in store.incidents() for one in store.decisions(incident.id)]
     return found, store.incidents(), decided

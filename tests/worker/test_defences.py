@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -37,7 +37,7 @@ def growing(seed: int) -> list[Event]:
 
 @pytest.mark.parametrize(("overlap", "whole"), [(OVERLAP, True), (0 * MINUTE, False)])
 def test_rows_that_show_after_they_arrived_count_because_of_the_overlap(
-    engine: DuckEngine, overlap: Window, whole: bool
+    engine: DuckEngine, overlap: timedelta, whole: bool
 ) -> None:
     """Off: `- source.overlap` in monitor/collect.py. The second case is the test of the test."""
     source = ScriptedSource(events=growing(1), overlap=overlap)
