@@ -32,5 +32,13 @@ class PermanentError(MintwatchError):
     """It will not work until a person changes something."""
 
 
+class TooLargeError(TransientError):
+    """An answer that did not fit, came in part or took too long: a smaller question may be answered whole."""
+
+
+class AbsentError(PermanentError):
+    """A table that is not there for us: no row ever arrived in it, or we may not read it. Absent is not zero."""
+
+
 class StateError(PermanentError):
     """The state directory cannot be used: another daemon has it, or it was written by a newer mintwatch."""
