@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 UV     := $(TOOLS)/bin/python requirements/uv.py
 CODE   := $(wildcard monitor tests bench requirements docs notebooks)
-TYPED  := $(wildcard monitor tests bench requirements docs/generate.py)
+TYPED  := $(wildcard monitor tests bench requirements docs/generate)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -53,7 +53,7 @@ bench: setup  ## speed, ours beside hand-written SQL
 	$(PY) -m bench
 
 docs: setup  ## reference pages from the code
-	$(PY) docs/generate.py
+	$(PY) -m docs.generate
 
 lock: $(TOOLS)/.ready  ## requirement files from pyproject.toml, versions kept where they may be
 	$(TOOLS)/bin/python requirements/lock.py write
