@@ -1,14 +1,15 @@
 """The engine: answers of the promised types, mistakes with their place, and nothing read that was not given."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from monitor.errors import QueryError
+from monitor.errors import QueryError, TransientError
 from monitor.frames import FACTS, TIME
 from monitor.kql import DuckEngine, Slice
 
@@ -130,3 +131,54 @@ def test_threads_do_not_see_each_others_tables(engine: DuckEngine) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(total, range(40))) == [number * 100 for number in range(40)]
+
+
+def test_threads_share_an_engine_while_their_tables_bear_one_name(tmp_path: Path) -> None:
+    """Queries new and known, over Arrow and Parquet, translated, evicted and run at once."""
+    shared = DuckEngine()
+    paths = [tmp_path / f"{number}.parquet" for number in range(8)]
+    for number, path in enumerate(paths):
+        pq.write_table(pa.table({"x": [number] * 1000}), path)
+
+    def total(number: int) -> tuple[int, int]:
+        query = f"T | where x > -{1 + number % 7} | summarize n = sum(x)"
+        rows = shared.run(query, {"T": pa.table({"x": [number] * 1000})}).to_pylist()
+        stored = shared.run(query, {"T": [paths[number % 8]]}).to_pylist()
+        return rows[0]["n"], stored[0]["n"]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(total, range(80))) == [(number * 1000, number % 8 * 1000) for number in range(80)]
+
+
+def test_an_interrupt_stops_what_runs_in_another_thread_and_refuses_the_rest() -> None:
+    engine = DuckEngine(threads=1)
+    many = pa.table({"x": range(60_000)})
+    endless = (
+        "T | extend k = 1 | join kind=inner (T | extend k = 1 | project k, y = x) on k | summarize n = sum(x % 7 * y)"
+    )
+    started = Event()
+
+    def run() -> pa.Table:
+        started.set()
+        return engine.run(endless, {"T": many})
+
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(run)
+        started.wait()
+        while not answer.done():  # bound or not yet: whoever stops it may come at any moment
+            engine.interrupt()
+            wait([answer], timeout=0.01)
+        with pytest.raises(TransientError, match="interrupted"):
+            answer.result()
+    with pytest.raises(TransientError, match="refused"):
+        engine.run("T | count", {"T": many})
+
+
+def test_files_that_differ_are_matched_by_column_and_a_file_written_anew_is_looked_at_anew(tmp_path: Path) -> None:
+    engine = DuckEngine(threads=1)
+    one, other = tmp_path / "one.parquet", tmp_path / "other.parquet"
+    pq.write_table(pa.table({"a": [1], "b": ["x"]}), one)
+    pq.write_table(pa.table({"a": [2], "b": ["y"]}), other)
+    assert engine.run("T | where b == 'y' | project a", {"T": [one, other]})["a"].to_pylist() == [2]
+    pq.write_table(pa.table({"b": ["y"], "c": [3.5], "a": [4]}), other)
+    assert sorted(engine.run("T | project a, c", {"T": [one, other]})["a"].to_pylist()) == [1, 4]
