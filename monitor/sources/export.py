@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from monitor.model import Window
 from monitor.ports import Counts, Fetched
 from monitor.sources import fold
 from monitor.sources.files import Opened, Table, opened_tables
-from monitor.sources.pieces import pieces
+from monitor.sources.pieces import ROWS, pieces
 from monitor.sources.report import Report
 
 _RECEIVED: Final = "coalesce(_TimeReceived, happened + settle)"
@@ -50,6 +51,7 @@ class ExportSource:
         engine: DuckEngine,
         issuer: str = "entra",
         step: timedelta = timedelta(hours=1),
+        rows_at_once: int = ROWS,
     ) -> None:
         self.name = query.name
         self.stream = query.stream
@@ -61,6 +63,7 @@ class ExportSource:
         self._query = query
         self._engine = engine
         self._issuer = issuer
+        self._rows_at_once = rows_at_once
         self._fold = fold.filled(fold.text(query.name), ARRIVAL, lambda column: column)
 
     def changed(self, since: datetime | None, now: datetime) -> Sequence[Window]:
@@ -68,7 +71,7 @@ class ExportSource:
         after = since if since is not None else clock.EPOCH
         starts: set[datetime] = set()
         for table, held in self.tables.items():
-            kql = _CHANGED.format(table=table, happened=_HAPPENED.get(table, _happened("CreatedDateTime")))
+            kql = _changes(table)
             values: dict[str, Value] = {"after": after, "as_of": now, "settle": self.settle}
             values |= {"earliest_possible": held.first, "latest_possible": held.last}
             for row in self._engine.run(kql, {table: held.paths}, values).to_pylist():
@@ -82,7 +85,8 @@ class ExportSource:
     def fetch(self, window: Window, now: datetime) -> Fetched:
         """All of the window that had arrived before `now`."""
         groups = [group for table in self.tables.values() for group in table.groups]
-        done = fold.unpacked(self._query, (self._folded(piece, now) for piece in pieces(window, fold.MARGIN, groups)))
+        cut = pieces(window, fold.MARGIN, groups, self._rows_at_once)
+        done = fold.unpacked(self._query, (self._folded(piece, now) for piece in cut))
         ignored = sum(self._ignored(name, window, now) for name in self.tables if name in _FOREIGN)
         return replace(done, counts=done.counts + Counts(read=ignored, ignored=ignored))
 
@@ -122,13 +126,22 @@ class ExportSource:
                 f"| where {where}\n| sort by TimeGenerated asc | take {int(limit)}"
             )
             try:
-                piece = Slice(held.paths, "TimeGenerated", window.start, window.end)
+                piece = Slice(held.whole(), "TimeGenerated", window.start, window.end)
                 frames.append(self._engine.run(kql, {table: piece}, values).to_pandas())
             except QueryError as error:
                 failures.append(error)
         if failures and not frames:
             raise failures[0]
         return pd.concat(frames, ignore_index=True).head(limit) if frames else pd.DataFrame()
+
+
+def _changes(table: str) -> str:
+    return _CHANGED.format(table=table, happened=_HAPPENED.get(table, _happened("CreatedDateTime")))
+
+
+def _words(query: fold.Query, table: str) -> frozenset[str]:
+    """Every word of what is asked of a table for its facts; a column that is not among them is not read."""
+    return frozenset(re.findall(r"\w+", " ".join((fold.text(query.name), _changes(table), _FOREIGN.get(table, "")))))
 
 
 def _happened(column: str) -> str:
@@ -182,7 +195,8 @@ def open_exports(
         If the directory is missing, empty or without a known table; if a file is nearly named like a table; or if a
         table lacks a key column.
     """
-    opened = opened_tables(directory, tuple(table for query in fold.QUERIES.values() for table in query.tables))
+    read = {table: _words(query, table) for query in fold.QUERIES.values() for table in query.tables}
+    opened = opened_tables(directory, read)
     sources = [
         ExportSource(query, opened.tables, engine=engine, issuer=issuer, step=step)
         for query in fold.QUERIES.values()

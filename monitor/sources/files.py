@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from monitor.errors import InputError
+from monitor.kql import unfolded
 from monitor.sources import ndjson, parquet
 from monitor.sources.pieces import Group
 from monitor.sources.reading import FILE, LINE, Reading
@@ -44,12 +46,16 @@ _NAME: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as Parquet files, the stretches they are read in, and the times [first, last) its rows can have."""
+    """A table as Parquet files, the stretches they are read in, and the times [first, last) its rows can have.
+
+    Of text files, only the columns that queries read are in `paths`; `whole` turns the others, too, when asked.
+    """
 
     paths: tuple[Path, ...]
     groups: tuple[Group, ...]
     first: datetime
     last: datetime
+    whole: Callable[[], tuple[Path, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +71,8 @@ class Opened:
         self.workplace.cleanup()
 
 
-def opened_tables(directory: Path, wanted: Sequence[str]) -> Opened:
-    """The `wanted` tables in `directory`, readable as Parquet.
+def opened_tables(directory: Path, wanted: Mapping[str, frozenset[str]]) -> Opened:
+    """The `wanted` tables in `directory`, readable as Parquet: of each, at least the columns among those words.
 
     Raises
     ------
@@ -80,7 +86,9 @@ def opened_tables(directory: Path, wanted: Sequence[str]) -> Opened:
         raise InputError(f"{directory}: expected a table that a source reads ({', '.join(wanted)}), found none")
     workplace = tempfile.TemporaryDirectory(prefix="mintwatch-")
     try:
-        read = {name: _read(name, tables[name], Path(workplace.name)) for name in tables if name in wanted}
+        read = {
+            name: _read(name, tables[name], wanted[name], Path(workplace.name)) for name in tables if name in wanted
+        }
     except BaseException:
         workplace.cleanup()
         raise
@@ -119,7 +127,7 @@ def found(directory: Path) -> tuple[dict[str, tuple[Path, ...]], tuple[Path, ...
     return {name: tuple(path for _, path in sorted(parts[name])) for name in TABLES if name in parts}, tuple(others)
 
 
-def _read(name: str, paths: Sequence[Path], workplace: Path) -> tuple[Table, TableRead]:
+def _read(name: str, paths: Sequence[Path], wanted: frozenset[str], workplace: Path) -> tuple[Table, TableRead]:
     """A table's files made readable, and what became of their rows."""
     reading = Reading()
     texts = [path for path in paths if path.suffix != ".parquet"]
@@ -131,7 +139,7 @@ def _read(name: str, paths: Sequence[Path], workplace: Path) -> tuple[Table, Tab
     origins: dict[Path, Sequence[Path]] = dict.fromkeys(readable, ())
     if texts:
         target = workplace / f"{name}.parquet"
-        ndjson.convert(texts, schema(name), target, reading, MEMORY)
+        ndjson.convert(texts, _needed(name, wanted), target, reading, MEMORY)
         present = (reading.seen - {ARRIVAL}) | parquet.filled(target)
         # Seen, because no row counts without its key, and yet rows came.
         _require(texts[0], name, present, holds_rows=bool(reading.seen or any(reading.rows[path] for path in texts)))
@@ -142,7 +150,22 @@ def _read(name: str, paths: Sequence[Path], workplace: Path) -> tuple[Table, Tab
     within = parquet.plausible(readable)
     for path in readable:
         parquet.judge(path, row_keys, reading, origins[path], within)
-    return Table(tuple(readable), parquet.groups(readable), *within), _report(name, paths, reading, columns)
+
+    @cache
+    def whole() -> tuple[Path, ...]:
+        if not texts:
+            return tuple(readable)
+        target = workplace / f"{name}.whole.parquet"
+        ndjson.convert(texts, unfolded(schema(name)), target, Reading(), MEMORY)
+        return (*readable[:-1], target)
+
+    return Table(tuple(readable), parquet.groups(readable), *within, whole), _report(name, paths, reading, columns)
+
+
+def _needed(name: str, wanted: frozenset[str]) -> dict[str, str]:
+    """The declared columns of a table that are keys or among the words, however those are written."""
+    words = {word.lower() for word in wanted.union(KEYS[name], (ARRIVAL,))}
+    return {column: kind for column, kind in unfolded(schema(name)).items() if column.lower() in words}
 
 
 def _missing(name: str, columns: set[str]) -> list[str]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -16,33 +18,45 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from monitor.kql import shaped, unfolded
+from monitor.kql import shaped
 from monitor.sources.reading import FILE, LINE, Reading
 
-_BLOCK: Final = 16 << 20
-_READ: Final = 1 << 20
 _BOM: Final = b"\xef\xbb\xbf"
 _SAMPLED: Final = 50
-_LONGEST: Final = 64 << 20
-"""Bytes of a line at most: ten times what Log Analytics takes for a record, and no file without line feeds fits."""
 _CODES: Final = frozenset({"AutonomousSystemNumber", "ResultType"})
 """Text that is a number, which some exporters write as one: 0.0 is the code 0, as it is in Parquet."""
 _LINES: Final = pa.schema([("text", pa.string()), (LINE, pa.int64()), (FILE, pa.int32())])
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Bytes that are read at a time, that are taken apart at a time, and that a line has at most.
+
+    The longest line is ten times what Log Analytics takes for a record, and no file without line feeds fits.
+    """
+
+    read: int = 1 << 20
+    block: int = 16 << 20
+    longest: int = 64 << 20
+
+
 def convert(
-    paths: Sequence[Path], columns: Mapping[str, str], target: Path, reading: Reading, memory_limit: str
+    paths: Sequence[Path],
+    columns: Mapping[str, str],
+    target: Path,
+    reading: Reading,
+    memory_limit: str,
+    sizes: Sizes = Sizes(),
 ) -> None:
-    """Write the rows of `paths` as one Parquet file with the declared `columns` (name -> Kusto type).
+    """Write the rows of `paths` as one Parquet file with `columns` (name -> Kusto type).
 
     Text that is absent stays null; columns FILE (index into `paths`) and LINE (1-based) are beside them.
     """
-    columns = unfolded(columns)
     structure = json.dumps({name: "JSON" if kind == "dynamic" else "VARCHAR" for name, kind in columns.items()})
     select = ", ".join(f'{_shaped(name, kind)} AS "{name}"' for name, kind in columns.items())
     with duckdb.connect(":memory:", config={"memory_limit": memory_limit, "threads": "2"}) as writer:
         writer.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
-        writer.register("lines", pa.RecordBatchReader.from_batches(_LINES, _batches(paths, reading)))
+        writer.register("lines", pa.RecordBatchReader.from_batches(_LINES, _ahead(_batches(paths, reading, sizes))))
         rows = f"SELECT from_json(text, {_quoted(structure)}) AS row, {FILE}, {LINE} FROM lines"  # noqa: S608
         into = f"TO {_quoted(str(target))} (FORMAT parquet, ROW_GROUP_SIZE 61440)"
         writer.execute(f"COPY (SELECT {select}, {FILE}, {LINE} FROM ({rows})) {into}")  # noqa: S608
@@ -62,10 +76,19 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _batches(paths: Sequence[Path], reading: Reading) -> Iterator[pa.RecordBatch]:
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same batches, the next one being made while one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch
+
+
+def _batches(paths: Sequence[Path], reading: Reading, sizes: Sizes) -> Iterator[pa.RecordBatch]:
     with duckdb.connect(":memory:", config={"threads": "1"}) as judge:
         for index, path in enumerate(paths):
-            for line, block in _blocks(path, reading):
+            for line, block in _blocks(path, reading, sizes):
                 texts = _split(block)
                 good = _judged(judge, texts, path, line, reading)
                 reading.rows[path] += good.num_rows
@@ -74,22 +97,22 @@ def _batches(paths: Sequence[Path], reading: Reading) -> Iterator[pa.RecordBatch
                 )
 
 
-def _blocks(path: Path, reading: Reading) -> Iterator[tuple[int, bytes]]:
+def _blocks(path: Path, reading: Reading, sizes: Sizes) -> Iterator[tuple[int, bytes]]:
     """The file in pieces of whole lines, each with the number of its first line.
 
     A line that is too long is counted and passed over; a stream that breaks off is counted and ends the file.
     """
     rest, size, line, passing = [b""], 0, 1, False
     try:
-        for data in _bytes(path):
+        for data in _bytes(path, sizes.read):
             _, feed, behind = data.partition(b"\n") if passing else (b"", b"", data)
             line += len(feed)
             if passing and not feed:
                 continue
             rest.append(behind)
             size += len(behind)
-            full = size >= _BLOCK and b"\n" in behind
-            passing = size > _LONGEST and not full
+            full = size >= sizes.block and b"\n" in behind
+            passing = size > sizes.longest and not full
             if not (full or passing):
                 continue
             block = b"".join(rest)
@@ -99,32 +122,32 @@ def _blocks(path: Path, reading: Reading) -> Iterator[tuple[int, bytes]]:
             line += block.count(b"\n")
             rest, size = ([b""], 0) if passing else ([block[cut:]], len(block) - cut)
             if passing:
-                reading.skip(path, line, f"expected a line of at most {_LONGEST >> 20} MiB, got a longer one")
+                reading.skip(path, line, f"expected a line of at most {sizes.longest >> 20} MiB, got a longer one")
     except (EOFError, zlib.error, OSError) as error:
         reading.break_off(path, line + b"".join(rest).count(b"\n"), f"the file breaks off: {error}")
     if last := b"".join(rest):
         yield line, last
 
 
-def _bytes(path: Path) -> Iterator[bytes]:
+def _bytes(path: Path, size: int) -> Iterator[bytes]:
     """What is in the file, inflated if need be, up to where it breaks off; without a byte order mark."""
     with path.open("rb") as stream:
-        pieces = _inflated(stream) if path.suffix == ".gz" else iter(lambda: stream.read(_READ), b"")
+        pieces = _inflated(stream, size) if path.suffix == ".gz" else iter(lambda: stream.read(size), b"")
         for number, data in enumerate(pieces):
             yield data if number else data.removeprefix(_BOM)
 
 
-def _inflated(stream: BinaryIO) -> Iterator[bytes]:
+def _inflated(stream: BinaryIO, size: int) -> Iterator[bytes]:
     """As gzip.open reads it, but what came before a broken end is not lost with it."""
     inflater = zlib.decompressobj(wbits=31)
     whole = True
-    while data := stream.read(_READ):
+    while data := stream.read(size):
         while data:
             whole = False
-            inflated = inflater.decompress(data, _READ)  # so much at a time: a small file may hold a great one
+            inflated = inflater.decompress(data, size)  # so much at a time: a small file may hold a great one
             yield inflated
-            while len(inflated) == _READ and not inflater.eof:
-                inflated = inflater.decompress(inflater.unconsumed_tail, _READ)
+            while len(inflated) == size and not inflater.eof:
+                inflated = inflater.decompress(inflater.unconsumed_tail, size)
                 yield inflated
             data = b""
             if inflater.eof:  # the next member of a file that was appended to; zeros may pad the end

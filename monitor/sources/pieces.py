@@ -25,8 +25,8 @@ class Group(NamedTuple):
     rows: int
 
 
-def pieces(window: Window, margin: timedelta, groups: Sequence[Group]) -> list[Window]:
-    """`window` in as many pieces of about equally many rows as pay, each of about ROWS or more.
+def pieces(window: Window, margin: timedelta, groups: Sequence[Group], rows: int = ROWS) -> list[Window]:
+    """`window` in as many pieces of about equally many rows as pay, each of about `rows` or more.
 
     Splitting a window changes no fact, so this is only a matter of memory: where the cuts fall is estimated as if the
     rows of a group were spread evenly over its span.
@@ -34,7 +34,7 @@ def pieces(window: Window, margin: timedelta, groups: Sequence[Group]) -> list[W
     held = [group for group in groups if group.last >= window.start and group.first < window.end]
     clipped = [Group(max(group.first, window.start), min(group.last, window.end), group.rows) for group in held]
     total = sum(group.rows for group in held)
-    for number in range(round(total / ROWS), 1, -1):
+    for number in range(round(total / rows), 1, -1):
         cut = _cut(window, clipped, number)
         read = sum(
             group.rows

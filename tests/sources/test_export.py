@@ -13,8 +13,11 @@ import pytest
 from monitor.errors import InputError
 from monitor.kql import DuckEngine
 from monitor.model import Window
-from monitor.sources.export import open_exports
+from monitor.sources import ndjson
+from monitor.sources.export import ExportSource, open_exports
+from monitor.sources.fold import MARGIN, QUERIES
 from monitor.sources.pieces import WASTE, Group, pieces
+from monitor.sources.reading import Reading
 from tests.sources.rows import DAY, LATER, NOON, at, diagnostics, export, facts, fetched, service_principal, vault
 
 SP = "AADServicePrincipalSignInLogs"
@@ -134,21 +137,18 @@ def test_malformed_lines_are_counted_shown_and_skipped(tmp_path: Path, engine: D
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_line_without_end_is_one_malformed_row_and_is_not_held(
-    tmp_path: Path, engine: DuckEngine, monkeypatch: pytest.MonkeyPatch, *, packed: bool
-) -> None:
-    monkeypatch.setattr("monitor.sources.ndjson._READ", 1000)
-    monkeypatch.setattr("monitor.sources.ndjson._BLOCK", 4000)
-    monkeypatch.setattr("monitor.sources.ndjson._LONGEST", 16_000)
+def test_a_line_without_end_is_one_malformed_row_and_is_not_held(tmp_path: Path, *, packed: bool) -> None:
     lines = [line("1"), line("2"), "x" * 50_000, *(line(str(key), key) for key in range(3, 90)), "{", "y" * 50_000]
     data = "\n".join(lines).encode()
-    name = f"{SP}.ndjson.gz" if packed else f"{SP}.ndjson"
-    (tmp_path / name).write_bytes(gzip.compress(data) if packed else data)
-    with open_exports(tmp_path, engine=engine) as exports:
-        (table,) = exports.report.tables
-        assert (table.rows, table.malformed, table.files[0].broken) == (89, 3, False)
-        assert [bad.line for bad in table.skipped] == [3, 91, 92]
-        assert "got a longer one" in table.skipped[0].reason
+    path = tmp_path / (f"{SP}.ndjson.gz" if packed else f"{SP}.ndjson")
+    path.write_bytes(gzip.compress(data) if packed else data)
+    reading, sizes = Reading(), ndjson.Sizes(read=1000, block=4000, longest=16_000)
+    ndjson.convert([path], {"Id": "string"}, tmp_path / "rows.parquet", reading, "100MB", sizes)
+    assert (reading.rows[path], reading.malformed[path], reading.broken) == (89, 3, set())
+    assert [bad.line for bad in reading.skipped] == [3, 91, 92]
+    assert "got a longer one" in reading.skipped[0].reason
+    kept = pq.read_table(tmp_path / "rows.parquet")["Id"].to_pylist()
+    assert sorted(kept, key=int) == ["1", "2", *map(str, range(3, 90))]
 
 
 def test_a_code_that_was_written_as_a_number_is_the_code(tmp_path: Path, engine: DuckEngine) -> None:
@@ -248,7 +248,18 @@ def test_rows_for_a_person_are_the_raw_ones_of_whichever_table_fits(tmp_path: Pa
             source.rows(DAY, "HttpStatusCod == 200", 1)
 
 
-def test_a_window_in_pieces_is_the_window(tmp_path: Path, engine: DuckEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_for_a_person_have_the_columns_that_no_query_reads(tmp_path: Path, engine: DuckEngine) -> None:
+    with export(
+        tmp_path, {SP: [service_principal(UserAgent="curl", ConditionalAccessStatus="success")]}, engine
+    ) as opened:
+        (source,) = opened.sources
+        (path,) = source.tables[SP].paths
+        assert "UserAgent" not in pq.read_schema(path).names
+        (row,) = source.rows(DAY, 'UserAgent == "curl"', 9).to_dict("records")
+        assert row["ConditionalAccessStatus"] == "success"
+
+
+def test_a_window_in_pieces_is_the_window(tmp_path: Path, engine: DuckEngine) -> None:
     rows = [service_principal(str(key), key * 4, CreatedDateTime=at(key * 4 - 3)) for key in range(150)]
     whole = fetched(tmp_path / "whole", {SP: rows}, engine)
     folder = tmp_path / "pieces"
@@ -259,11 +270,10 @@ def test_a_window_in_pieces_is_the_window(tmp_path: Path, engine: DuckEngine, mo
         stamps = pa.array([NOON + timedelta(minutes=4 * (part * 30 + place)) for place in range(len(times))])
         place = table.column_names.index("TimeGenerated")
         pq.write_table(table.set_column(place, "TimeGenerated", stamps), folder / f"{SP}.{part}.parquet")
-    monkeypatch.setattr("monitor.sources.pieces.ROWS", 40)
-    monkeypatch.setattr("monitor.sources.pieces.WASTE", 9.0)
     with open_exports(folder, engine=engine) as exports:
-        (source,) = exports.sources
-        assert len(pieces(DAY, timedelta(0), source.tables[SP].groups)) > 1
+        tables = exports.sources[0].tables
+        assert len(pieces(DAY, MARGIN, tables[SP].groups, 60)) > 1
+        source = ExportSource(QUERIES["service_principal"], tables, engine=engine, rows_at_once=60)
         assert facts(source.fetch(DAY, LATER).facts) == facts(whole.facts)
 
 
@@ -272,11 +282,10 @@ def test_a_file_in_no_order_is_not_read_again_for_every_piece() -> None:
     assert len(pieces(DAY, timedelta(hours=1), groups)) <= WASTE
 
 
-def test_pieces_hold_about_as_many_rows_each_and_are_the_window_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.sources.pieces.ROWS", 100_000)
+def test_pieces_hold_about_as_many_rows_each_and_are_the_window_again() -> None:
     quiet = [Group(DAY.start + timedelta(hours=h), DAY.start + timedelta(hours=h + 1), 10_000) for h in range(20)]
     busy = [Group(DAY.start + timedelta(hours=20), DAY.end, 200_000)]
-    cut = pieces(DAY, timedelta(minutes=1), quiet + busy)
+    cut = pieces(DAY, timedelta(minutes=1), quiet + busy, 100_000)
     assert [piece.start for piece in cut] == [DAY.start + timedelta(hours=h) for h in (0, 10, 20, 22)]
     assert cut[-1].end == DAY.end
     assert all(one.end == other.start for one, other in pairwise(cut))
