@@ -36,7 +36,7 @@ def ask(address: str, credential: TokenCredential, audience: str, ca_bundle: Pat
     if urlsplit(address).scheme != "https" or not domain or not f".{host}".endswith(f".{domain}"):
         raise PermanentError(f"{address}: expected https and a host of {domain or audience}")
     policies = [BearerTokenCredentialPolicy(credential, audience.rstrip("/") + "/.default")]  # no retries, no redirects
-    trusted = {"connection_verify": str(ca_bundle)} if ca_bundle else {}
+    trusted: dict[str, Any] = {"connection_verify": str(ca_bundle)} if ca_bundle else {}
     client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(address, policies=policies)
     with client:
         try:
@@ -44,7 +44,7 @@ def ask(address: str, credential: TokenCredential, audience: str, ca_bundle: Pat
             answer = client.send_request(request, connection_timeout=CONNECT, read_timeout=READ, **trusted)
             whole = answer.json() if answer.status_code == 200 else None
         except (AzureError, ValueError) as error:
-            raise TransientError(f"{host}: no answer in JSON: {error.__class__.__name__}") from error
+            raise TransientError(f"{host}: did not answer in JSON: {error.__class__.__name__}") from error
     if answer.status_code == 429 or answer.status_code >= 500:
         raise TransientError(f"HTTP {answer.status_code} from {host}")
     if not isinstance(whole, dict):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator
@@ -13,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from monitor.clock import BIN, DAY
 from monitor.frames import DIMENSIONS, FACTS
 from monitor.model import Level
+from monitor.written import nearest
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 STREAMS = ("sign_in", "vault", "directory", "control", "risk")
@@ -49,12 +48,6 @@ def _dimension(value: object) -> str:
 
 
 Dimension: TypeAlias = Annotated[str, BeforeValidator(_dimension)]
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """The end of a message about a misspelt word: the nearest right one, if there is one near."""
-    close = get_close_matches(word, list(words), n=1)
-    return f", did you mean {close[0]!r}?" if close else ""
 
 
 _WORDS = re.compile(r"""(@"[^"]*"|@'[^']*'|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|//[^\n]*)|(?<![\w.])kind(?!\w)""")

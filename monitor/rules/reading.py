@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.scalarstring import LiteralScalarString
 
-from monitor import kql
+from monitor import kql, written
 from monitor.errors import InputError, RuleError
 from monitor.frames import DIMENSIONS
-from monitor.rules.model import KUSTO_FACTS, SUBJECTS, Rule, bracketed, nearest
+from monitor.rules.model import KUSTO_FACTS, SUBJECTS, Rule, bracketed
+from monitor.written import line as _line
+from monitor.written import nearest
+from monitor.written import plain as _plain
 
 USES = {"new": "spans", "measure": "activity", "slide": "days", "after": "after"}
 """Keys of a rule that only detectors with that need look at."""
@@ -59,14 +60,9 @@ def load(directory: Path, detectors: Mapping[str, Any]) -> tuple[Rule, ...]:
 def read(path: Path, detectors: Mapping[str, Any]) -> tuple[Rule | None, list[str]]:
     """The rule of one file, and its mistakes as `file:line: what, expected`."""
     try:
-        document = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        return None, [f"{path}:{line}: not YAML: {error.problem}"]
-    except (OSError, UnicodeDecodeError) as error:
-        return None, [f"{path}:1: cannot be read as UTF-8 text: {error}"]
-    if not isinstance(document, CommentedMap):
-        return None, [f"{path}:1: expected a mapping of keys such as title and detector"]
+        document = written.document(path)
+    except InputError as error:
+        return None, [str(error)]
     rule, wrong = _rule(document)
     judge, about_judge = _judge(document, detectors)
     wrong += [(_line(document, ("id",)), mistake) for mistake in _misnamed(document, path)]
@@ -175,40 +171,4 @@ def _engine() -> kql.DuckEngine:
 def _mistakes(
     document: CommentedMap, error: ValidationError, model: Any, under: tuple[str, ...] = ()
 ) -> list[tuple[int, str]]:
-    lines = []
-    errors = error.errors()
-    parents = {one["loc"][:depth] for one in errors for depth in range(1, len(one["loc"]))}
-    for one in errors:
-        if one["loc"] in parents:
-            continue  # a list is too short because its items are wrong
-        loc = (*under, *one["loc"])
-        name = ".".join(map(str, loc))
-        if one["type"] == "extra_forbidden":
-            message = f"unknown key {name!r}{nearest(str(loc[-1]), model.model_fields)}"
-        elif one["type"] == "missing":
-            message = f"missing key {name!r}"
-        else:
-            message = f"{name}: {one['msg'].removeprefix('Value error, ')}"
-        lines.append((_line(document, loc), message))
-    return lines
-
-
-def _line(document: CommentedMap, loc: Sequence[Any]) -> int:
-    """The line, counted from 1, of the deepest part of `loc` that the document holds."""
-    line: int = 1
-    node: Any = document
-    for part in loc:
-        try:
-            line = (node.lc.key(part) if isinstance(node, CommentedMap) else node.lc.item(part))[0] + 1
-            node = node[part]
-        except (AttributeError, KeyError, IndexError, TypeError):
-            break
-    return line
-
-
-def _plain(node: Any) -> Any:
-    if isinstance(node, Mapping):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    return str(node) if isinstance(node, str) else node
+    return [(_line(document, place), mistake) for place, mistake in written.mistakes(error, model, under)]
