@@ -19,9 +19,9 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 help:  ## what can be asked for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.ready  ## environment in .venv, locked by hash; any other target does this first
+setup: $(VENV)/.ready $(VENV)/.kusto  ## environment in .venv, locked by hash; any other target does this first
 
-demo: setup  ## a simulated tenant, the last week replayed: incidents, messages, charts, scoreboard
+demo: $(VENV)/.ready  ## a simulated tenant, the last week replayed: incidents, messages, charts, scoreboard
 	$(BIN)/mintwatch demo
 
 test: format-check lint types imports locked  ## everything CI asks for
@@ -90,4 +90,11 @@ $(VENV)/.synced: requirements/dev.txt $(TOOLS)/.ready
 $(VENV)/.ready: pyproject.toml monitor/__init__.py $(VENV)/.synced
 	@echo "set-up: mintwatch itself, editable"
 	@$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Installed beside copies of what pins it, so that nothing made lies in the checkout; npm checks the hash in the lock file.
+$(VENV)/.kusto: tests/kusto/package.json tests/kusto/package-lock.json tests/kusto/.npmrc $(VENV)/.synced
+	@echo "set-up: Microsoft's KQL parser and binder, for the tests"
+	@mkdir -p $(VENV)/kusto && cp tests/kusto/package.json tests/kusto/package-lock.json tests/kusto/.npmrc $(VENV)/kusto/
+	@$(BIN)/npm ci --loglevel=error --prefix $(VENV)/kusto
 	@touch $@
