@@ -1,0 +1,21 @@
+"""What a person configures: one YAML file and the environment over it, checked whole before anything is done."""
+
+from monitor.settings.logins import Logins
+from monitor.settings.model import Addresses, CredentialSettings, Reference, Settings, SourceSettings, WorkspaceSettings
+from monitor.settings.reading import load
+from monitor.settings.schema import schema
+from monitor.settings.watched import Watched, watched
+
+__all__ = [
+    "Addresses",
+    "CredentialSettings",
+    "Logins",
+    "Reference",
+    "Settings",
+    "SourceSettings",
+    "Watched",
+    "WorkspaceSettings",
+    "load",
+    "schema",
+    "watched",
+]

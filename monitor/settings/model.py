@@ -1,0 +1,190 @@
+"""The settings: where things are kept, how to log in, what is watched and how patiently."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from monitor.clock import BIN, DAY
+from monitor.login import CLOUDS, Kind
+from monitor.rules.model import Duration
+from monitor.sources.fold import BOUND, QUERIES
+from monitor.written import nearest
+
+GUID: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+NAME: Final = r"^[a-z0-9]+([-_][a-z0-9]+)*$"
+RESOURCE: Final = (
+    r"^/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/[mM]icrosoft\.[oO]perational[iI]nsights/workspaces/[^/]+$"
+)
+
+Name: TypeAlias = Annotated[str, Field(pattern=NAME)]
+File: TypeAlias = Annotated[Path, Field(strict=False)]
+
+
+def _kind(value: object) -> Kind:
+    if value not in list(Kind):
+        raise ValueError(
+            f"expected one of {', '.join(Kind)}, got {value!r}{nearest(str(value), [one.value for one in Kind])}"
+        )
+    return Kind(str(value))
+
+
+def _cloud(value: object) -> object:
+    if value not in list(CLOUDS):
+        raise ValueError(f"expected one of {', '.join(CLOUDS)}, got {value!r}{nearest(str(value), CLOUDS)}")
+    return value
+
+
+def _https(value: str) -> str:
+    if not value.startswith("https://") or value.rstrip("/").endswith("/v1"):
+        raise ValueError(f"expected https:// and a host, without a path, got {value!r}")
+    return value.rstrip("/")
+
+
+def _source(value: str) -> str:
+    if value not in QUERIES:
+        raise ValueError(f"no such source{nearest(value, QUERIES)}; known are {', '.join(QUERIES)}")
+    return value
+
+
+def _positive(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("expected a length of time greater than 0")
+    return value
+
+
+def _whole(value: timedelta) -> timedelta:
+    if not value or value % BIN or (value % DAY if value > DAY else DAY % value):
+        raise ValueError("expected a multiple of 5m that divides a day, or whole days, such as 1h, 6h or 1d")
+    return value
+
+
+Https: TypeAlias = Annotated[str, AfterValidator(_https)]
+SourceName: TypeAlias = Annotated[str, AfterValidator(_source)]
+Length: TypeAlias = Annotated[Duration, AfterValidator(_positive)]
+Whole: TypeAlias = Annotated[Duration, AfterValidator(_whole)]
+
+
+class Part(BaseModel):
+    """A mapping of the settings: no key but those it knows, no value of another kind."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Reference(Part):
+    """Where a secret is to be found: exactly one of `env`, `file` and `key_vault`. It never holds the secret."""
+
+    env: str = Field(default="", description="Name of the environment variable that holds it.")
+    file: File | None = Field(default=None, description="File that holds it; a final newline is not part of it.")
+    key_vault: Annotated[str, Field(pattern=r"^(https://[^/]+/secrets/[^/?#]+(/[^/?#]+)?)?$")] = Field(
+        default="", description="Address of a Key Vault secret, such as https://NAME.vault.azure.net/secrets/NAME."
+    )
+    credential: str = Field(default="default", description="For `key_vault`: the credential that may read it.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_in_clear(cls, value: object) -> object:
+        if not isinstance(value, dict) and not isinstance(value, Reference):
+            raise ValueError(
+                "a secret in clear is refused; expected where it is: {env: NAME}, {file: PATH} or {key_vault: URL}"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _one(self) -> Reference:
+        if sum(map(bool, (self.env, self.file, self.key_vault))) != 1:
+            raise ValueError("expected exactly one of env, file and key_vault")
+        return self
+
+
+class Addresses(Part):
+    """A cloud that is not among the known: all its addresses, because they move together."""
+
+    authority: Https = Field(description="Issues tokens.")
+    query: Https = Field(description="Answers KQL.")
+    audience: Https = Field(description="Whom tokens for `query` are made out to.")
+    arm: Https = Field(description="Azure Resource Manager.")
+    vault: Https = Field(default="https://vault.azure.net", description="Whom tokens for Key Vault are made out to.")
+
+
+class CredentialSettings(Part):
+    """How to prove who we are."""
+
+    kind: Annotated[Kind, BeforeValidator(_kind)] = Field(
+        default=Kind.WORKLOAD_IDENTITY, description="`azure_cli` is for development; `client_secret` works, and warns."
+    )
+    cloud: Annotated[Literal["public", "us_government", "china"], BeforeValidator(_cloud)] = Field(
+        default="public", description="Which Azure: endpoints and audiences belong together."
+    )
+    addresses: Addresses | None = Field(default=None, description="A cloud of your own, instead of `cloud`.")
+    tenant_id: str = Field(default="", description="Directory (tenant) id; left out, `AZURE_TENANT_ID`.")
+    client_id: str = Field(default="", description="Application (client) id; left out, `AZURE_CLIENT_ID`.")
+    token_file: File | None = Field(
+        default=None, description="For `workload_identity`: the OIDC token; left out, `AZURE_FEDERATED_TOKEN_FILE`."
+    )
+    certificate: File | None = Field(
+        default=None, description="For `client_certificate`: PEM file with certificate and private key."
+    )
+    secret: Reference | None = Field(
+        default=None, description="Where the client secret is, or the certificate's password."
+    )
+    ca_bundle: File | None = Field(
+        default=None, description="PEM file of authorities to trust instead of the usual, behind an inspecting proxy."
+    )
+
+
+class SourceSettings(Part):
+    """How one source of a workspace is watched."""
+
+    enabled: bool = Field(default=True, description="Whether it is watched.")
+    interval: Length = Field(default=timedelta(minutes=5), description="How often it is asked what arrived.")
+    settle: Length | None = Field(
+        default=None,
+        description="How long after its end a bucket counts as whole; left out, as [sources](sources.md) says.",
+    )
+    overlap: Length = Field(
+        default=timedelta(minutes=15), description="How far back of what was seen arrivals are looked at again."
+    )
+    bound: Length = Field(default=BOUND, description="Rows that arrive later than this are counted and not folded.")
+    step: Whole = Field(default=timedelta(hours=1), description="Length of the windows it is fetched and replaced in.")
+    credential: str = Field(default="", description="Another credential than the workspace's.")
+
+
+class WorkspaceSettings(Part):
+    """One Log Analytics workspace."""
+
+    id: str = Field(pattern=GUID, description="Workspace id (`customerId`), not its name.")
+    resource_id: Annotated[str, Field(pattern=rf"({RESOURCE})|^$")] = Field(
+        default="", description="Azure resource id; `mintwatch check` then sees the plan of its tables."
+    )
+    credential: str = Field(default="default", description="Name of a credential.")
+    issuer: Name = Field(default="entra", description="Short name of the directory its identities belong to.")
+    history: Whole = Field(default=timedelta(days=35), description="How much is fetched at the first start.")
+    catch_up: Whole = Field(
+        default=timedelta(days=3), description="How much is fetched after a longer outage; the rest is a gap, and told."
+    )
+    slice: Whole = Field(default=timedelta(days=1), description="How much of it is fetched at once, oldest first.")
+    sources: dict[SourceName, SourceSettings] = Field(
+        default_factory=dict, description="What differs per source; all are watched unless `enabled: false`."
+    )
+
+
+def _credentials() -> dict[str, CredentialSettings]:
+    return {"default": CredentialSettings()}
+
+
+class Settings(BaseSettings):
+    """Everything a person may configure. `load` makes it; paths in it are relative to the file's folder."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", strict=True)
+
+    state: File = Field(default=Path("state"), description="Folder in which facts, findings and incidents are kept.")
+    rules: File | None = Field(default=None, description="Folder of rules; left out, the shipped ones.")
+    credentials: dict[Name, CredentialSettings] = Field(
+        default_factory=_credentials, description="Credentials by name; left out, one `default` workload identity."
+    )
+    workspaces: dict[Name, WorkspaceSettings] = Field(min_length=1, description="Workspaces by a short name.")
