@@ -1,0 +1,46 @@
+"""How questions ended, counted: per source, purpose and outcome."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from threading import Lock
+from typing import NamedTuple
+
+from monitor.sources.loganalytics.faults import Outcome
+
+
+class Asked(NamedTuple):
+    """What is counted together: `purpose` is what the question was for (changed, fetch, counted, schema, rows, ...)."""
+
+    source: str
+    purpose: str
+    outcome: Outcome
+
+
+class Tally:
+    """Counts that any thread may add to. Each question, a repeated one too, has one outcome."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[Asked] = Counter()
+        self._lock = Lock()
+
+    def add(self, asked: Asked) -> None:
+        """One more of it."""
+        with self._lock:
+            self._counts[asked] += 1
+
+    def counts(self) -> Mapping[Asked, int]:
+        """All of it, as it is now."""
+        with self._lock:
+            return dict(self._counts)
+
+    def total(self, *, source: str | None = None, purpose: str | None = None, outcome: Outcome | None = None) -> int:
+        """How many questions were sent that are alike in what is given; all of them, if nothing is."""
+        wanted = (source, purpose, outcome)
+        return sum(
+            count
+            for asked, count in self.counts().items()
+            if (asked.outcome.sent or outcome)
+            and all(one is None or one == other for one, other in zip(wanted, asked, strict=True))
+        )
