@@ -14,7 +14,9 @@ from monitor.model import Level
 from monitor.written import nearest
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-STREAMS = ("sign_in", "vault", "directory", "control", "risk")
+STREAMS = ("sign_in", "vault", "directory", "control", "risk", "health")
+HEALTH = "health"
+"""What mintwatch writes about itself: which source it could not read, and when."""
 KUSTO_FACTS = {
     field.name: "long" if field.name == "events" else "datetime" if str(field.type).startswith("time") else "string"
     for field in FACTS
@@ -103,7 +105,7 @@ class Rule(BaseModel):
     tags: tuple[str, ...] = Field(default=(), strict=False)
     references: tuple[str, ...] = Field(default=(), strict=False)
     falsepositives: tuple[str, ...] = Field(default=(), strict=False)
-    stream: Literal["sign_in", "vault", "directory", "control", "risk", "scores"]
+    stream: Literal["sign_in", "vault", "directory", "control", "risk", "health", "scores"]
     where: str = "true"
     after: str = ""
     measure: Annotated[Measure, BeforeValidator(_measure)] = Measure(name="events")
@@ -172,10 +174,13 @@ class Rule(BaseModel):
 
     @property
     def subject(self) -> tuple[str, str]:
-        """(what a finding is about, the column that names it): identity, else ip, vault, credential, tenant."""
+        """(what a finding is about, the column that names it): identity, else ip, vault, credential, tenant.
+
+        The resource of mintwatch's own health is one of its sources.
+        """
         for column, word in SUBJECTS.items():
             if column in self.by:
-                return word, column
+                return ("source" if self.stream == HEALTH else word), column
         return "tenant", ""
 
     @property

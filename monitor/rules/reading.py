@@ -15,7 +15,7 @@ from ruamel.yaml.scalarstring import LiteralScalarString
 from monitor import kql, written
 from monitor.errors import InputError, RuleError
 from monitor.frames import DIMENSIONS
-from monitor.rules.model import KUSTO_FACTS, SUBJECTS, Rule, bracketed
+from monitor.rules.model import HEALTH, KUSTO_FACTS, SUBJECTS, Rule, bracketed
 from monitor.written import line as _line
 from monitor.written import nearest
 from monitor.written import plain as _plain
@@ -135,7 +135,7 @@ def _aimless(document: CommentedMap) -> Iterator[tuple[int, str]]:
         yield line, f"by: names no subject, expected one of {', '.join(SUBJECTS)} among {list(by)}"
     elif stream == "scores" and list(by) != [subject]:
         yield line, f"by: other rules' findings are about one subject, expected [{subject}], got {list(by)}"
-    elif subject == "resource" and stream != "vault":
+    elif subject == "resource" and stream not in {"vault", HEALTH}:
         yield (
             line,
             f"by: 'resource' is a vault in the stream vault only, expected identity or ip beside it in {stream!r}",
