@@ -24,7 +24,7 @@ class Resources:
 
     def answer(self, request: Request) -> Reply:
         """A table's properties, or why not."""
-        asking = caller(self._authority, request, {self._audience, f"{self._audience}/"})
+        asking = caller(self._authority, request, {self._audience, f"{self._audience}/", self._authority.url})
         if isinstance(asking, Reply):
             return asking
         if "api-version" not in request.arguments:

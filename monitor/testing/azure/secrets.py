@@ -28,7 +28,7 @@ class Secrets:
     def answer(self, request: Request) -> Reply:
         """The secret, or why not: 401 with where to get a token, 403 without a role, 404."""
         self.requests += 1
-        asking = caller(self._authority, request, {self._audience})
+        asking = caller(self._authority, request, {self._audience, self._authority.url})
         if isinstance(asking, Reply):
             return self._challenge()
         name = request.path.split("/")[2]
