@@ -15,7 +15,7 @@ from monitor.errors import InputError
 from monitor.kql import unfolded
 from monitor.sources import ndjson, parquet
 from monitor.sources.pieces import Group
-from monitor.sources.reading import FILE, LINE, Reading
+from monitor.sources.reading import BAD, FILE, LINE, Reading
 from monitor.sources.report import FileRead, Report, TableRead
 from monitor.tables import TABLES, near, schema
 
@@ -183,8 +183,8 @@ def _report(name: str, paths: Sequence[Path], reading: Reading, columns: set[str
     return TableRead(
         name,
         tuple(FileRead(path, reading.rows[path], reading.malformed[path], path in reading.broken) for path in paths),
-        tuple(reading.skipped),
+        tuple(sorted(reading.skipped, key=lambda bad: (bad.file, bad.line))),
         absent=tuple(column for column in declared if column not in columns),
-        extra=tuple(sorted(columns - set(declared) - {FILE, LINE})),
+        extra=tuple(sorted(columns - set(declared) - {FILE, LINE, BAD})),
         arrival=ARRIVAL in columns,
     )

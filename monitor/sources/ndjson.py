@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from monitor.kql import shaped
-from monitor.sources.reading import FILE, LINE, Reading
+from monitor.sources.reading import BAD, FILE, FIRST, LINE, Reading
 
 _BOM: Final = b"\xef\xbb\xbf"
 _SAMPLED: Final = 50
@@ -50,16 +50,19 @@ def convert(
 ) -> None:
     """Write the rows of `paths` as one Parquet file with `columns` (name -> Kusto type).
 
-    Text that is absent stays null; columns FILE (index into `paths`) and LINE (1-based) are beside them.
+    Text that is absent stays null; columns FILE (index into `paths`) and LINE (1-based) are beside them, and BAD, which
+    is the text of a line that is no JSON object.
     """
     structure = json.dumps({name: "JSON" if kind == "dynamic" else "VARCHAR" for name, kind in columns.items()})
     select = ", ".join(f'{_shaped(name, kind)} AS "{name}"' for name, kind in columns.items())
     with duckdb.connect(":memory:", config={"memory_limit": memory_limit, "threads": "2"}) as writer:
         writer.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
         writer.register("lines", pa.RecordBatchReader.from_batches(_LINES, _ahead(_batches(paths, reading, sizes))))
-        rows = f"SELECT from_json(text, {_quoted(structure)}) AS row, {FILE}, {LINE} FROM lines"  # noqa: S608
+        rows = f"SELECT TRY(from_json(text, {_quoted(structure)})) AS row, text, {FILE}, {LINE} FROM lines"  # noqa: S608
+        bad = "CASE WHEN row IS NULL OR NOT (text LIKE '{%' OR ltrim(text, ' \t\r') LIKE '{%') THEN text END"
         into = f"TO {_quoted(str(target))} (FORMAT parquet, ROW_GROUP_SIZE 61440)"
-        writer.execute(f"COPY (SELECT {select}, {FILE}, {LINE} FROM ({rows})) {into}")  # noqa: S608
+        writer.execute(f"COPY (SELECT {select}, {FILE}, {LINE}, {bad} AS {BAD} FROM ({rows})) {into}")  # noqa: S608
+        _count(writer, paths, target, reading)
 
 
 def _shaped(name: str, kind: str) -> str:
@@ -86,15 +89,15 @@ def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _batches(paths: Sequence[Path], reading: Reading, sizes: Sizes) -> Iterator[pa.RecordBatch]:
-    with duckdb.connect(":memory:", config={"threads": "1"}) as judge:
-        for index, path in enumerate(paths):
-            for line, block in _blocks(path, reading, sizes):
-                texts = _split(block)
-                good = _judged(judge, texts, path, line, reading)
-                reading.rows[path] += good.num_rows
-                yield pa.RecordBatch.from_arrays(
-                    [good["text"], good[LINE], pa.array(np.full(good.num_rows, index, np.int32))], schema=_LINES
-                )
+    for index, path in enumerate(paths):
+        for line, block in _blocks(path, reading, sizes):
+            texts = _split(block)
+            for place in range(0, len(texts), max(1, len(texts) // _SAMPLED)):
+                reading.seen |= _keys(texts[place].as_py())
+            lines = np.arange(line, line + len(texts), dtype=np.int64)
+            yield pa.RecordBatch.from_arrays(
+                [texts, pa.array(lines), pa.array(np.full(len(texts), index, np.int32))], schema=_LINES
+            )
 
 
 def _blocks(path: Path, reading: Reading, sizes: Sizes) -> Iterator[tuple[int, bytes]]:
@@ -170,28 +173,16 @@ def _split(block: bytes) -> pa.Array:
         return pa.array([line.decode("utf-8", "replace") for line in raw.to_pylist()], pa.string())
 
 
-def _judged(
-    judge: duckdb.DuckDBPyConnection, texts: pa.Array, path: Path, first: int, reading: Reading
-) -> pa.RecordBatch:
-    """The lines that hold a JSON object; blank ones are passed over, all others counted."""
-    numbers = pa.array(np.arange(first, first + len(texts), dtype=np.int64))
-    block = pa.table({"text": texts, LINE: numbers})
-    judge.register("block", block)
-    bad = judge.execute(
-        f"SELECT {LINE}, text FROM block WHERE NOT json_valid(text) OR ltrim(text, ' \t')[1] <> '{{' ORDER BY {LINE}"  # noqa: S608
-    ).fetchall()
-    judge.unregister("block")
-    for number, text in bad:
-        if text.strip():
-            reading.skip(path, number, _reason(text))
-    for place in range(0, len(texts), max(1, len(texts) // _SAMPLED)):
-        reading.seen |= _keys(texts[place].as_py())
-    if not bad:
-        return block.combine_chunks().to_batches()[0]
-    keep = np.ones(len(texts), bool)
-    keep[[number - first for number, _ in bad]] = False
-    kept = block.filter(pa.array(keep)).combine_chunks()
-    return kept.to_batches()[0] if kept.num_rows else pa.RecordBatch.from_pylist([], kept.schema)
+def _count(reader: duckdb.DuckDBPyConnection, paths: Sequence[Path], target: Path, reading: Reading) -> None:
+    """Count the rows of each file and its lines that are none; blank ones are passed over."""
+    origin, wrong = f"read_parquet({_quoted(str(target))})", f"trim({BAD}, ' \t\r\n') <> ''"
+    counts = f"count(*) FILTER ({BAD} IS NULL), count(*) FILTER ({wrong})"
+    for index, good, bad in reader.execute(f"SELECT {FILE}, {counts} FROM {origin} GROUP BY ALL").fetchall():  # noqa: S608
+        reading.rows[paths[index]] += good
+        reading.malformed[paths[index]] += bad
+    first = f"SELECT {FILE}, {LINE}, {BAD} FROM {origin} WHERE {wrong} ORDER BY ALL LIMIT {FIRST}"  # noqa: S608
+    for index, line, text in reader.execute(first).fetchall():
+        reading.show(paths[index], line, _reason(text))
 
 
 def _reason(text: str) -> str:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from monitor.kql import shaped
 from monitor.sources.pieces import Group
-from monitor.sources.reading import FILE, LINE, Reading
+from monitor.sources.reading import BAD, FILE, LINE, Reading
 
 TIME: Final = "TimeGenerated"
 
@@ -144,10 +144,10 @@ def judge(
         time = shaped(_named(TIME), kinds[TIME], "datetime")
         timely = f"coalesce({time} >= {_moment(within[0])} AND {time} < {_moment(within[1])}, false)"
         keyed = " AND ".join(f"{shaped(_named(key), kinds[key], 'string')} <> ''" for key in present if key != TIME)
-        place = f"{FILE}, {LINE}" if origins else "0, file_row_number + 1"
+        place, given = (f"{FILE}, {LINE}", f"{BAD} IS NULL") if origins else ("0, file_row_number + 1", "true")
         bad = reader.execute(
             f"SELECT {place}, {time} IS NOT NULL AND NOT {timely} FROM {origin}"  # noqa: S608
-            f" WHERE NOT ({timely} AND {keyed or 'true'}) ORDER BY 1, 2"
+            f" WHERE {given} AND NOT ({timely} AND {keyed or 'true'}) ORDER BY 1, 2"
         ).fetchall()
     lacking = f"expected {' and '.join(present)}, got a row without"
     absurd = f"expected {TIME} between {within[0]:%Y-%m-%d} and {within[1]:%Y-%m-%d}, got another"

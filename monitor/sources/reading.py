@@ -14,7 +14,8 @@ FIRST: Final = 20
 
 FILE: Final = "__file"
 LINE: Final = "__line"
-"""Columns beside the declared ones that say where a row stood."""
+BAD: Final = "__bad"
+"""Columns beside the declared ones that say where a row stood, and what stood there if it is none."""
 
 
 @dataclass(slots=True)
@@ -33,7 +34,11 @@ class Reading:
         self.skip(path, line, reason)
 
     def skip(self, path: Path, line: int, reason: str) -> None:
-        """Count a bad line; keep the first few."""
+        """Count a bad line, and keep why."""
         self.malformed[path] += 1
+        self.show(path, line, reason)
+
+    def show(self, path: Path, line: int, reason: str) -> None:
+        """Keep why a bad line is one, if it is among the first few."""
         if len(self.skipped) < FIRST:
             self.skipped.append(Skipped(str(path), line, reason))
