@@ -113,6 +113,10 @@ def test_the_word_none_names_nobody(tmp_path: Path, engine: DuckEngine) -> None:
     row = {**diagnostics(), **challenge, **printed}
     (fact,) = facts(fetched(tmp_path / "vault", {"AzureDiagnostics": [row]}, engine).facts)
     assert (fact["identity"], fact["app_id"], fact["outcome"]) == ("", "", "challenge")
+    claims = {"claim": dict.fromkeys(("oid", "appid", "upn"), "None")}
+    rows = [vault(OperationName="Authentication", HttpStatusCode=401, Identity=claims)]
+    (fact,) = facts(fetched(tmp_path / "resource", {"AZKVAuditLogs": rows}, engine).facts)
+    assert (fact["identity"], fact["app_id"], fact["outcome"]) == ("", "", "challenge")
     rows = [service_principal(ServicePrincipalId="None", AppId="None", FederatedCredentialId="None")]
     (fact,) = facts(fetched(tmp_path / "sp", {SP: rows}, engine).facts)
     assert (fact["identity"], fact["app_id"], fact["credential"], fact["credential_id"]) == ("", "", "", "")
