@@ -1,4 +1,7 @@
-"""What every test may use: how hard hypothesis tries, and real rows where they are at hand."""
+"""What every test may use: how hard hypothesis tries, and real rows where they are at hand.
+
+`pytest --hypothesis-profile explore` draws other examples each time, and many more of them.
+"""
 
 from pathlib import Path
 
@@ -8,6 +11,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile(
     "ci", deadline=None, derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("explore", settings.get_profile("ci"), derandomize=False, max_examples=500, print_blob=True)
 settings.load_profile("ci")
 
 
