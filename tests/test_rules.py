@@ -9,7 +9,6 @@ from monitor import plugins
 from monitor.errors import InputError, RuleError
 from monitor.model import Level
 from monitor.rules import HEALTH, STREAMS, Rule, bracketed, duration, load, read
-from monitor.rules.reading import UNFED
 from monitor.sources import fold
 
 GOOD = """\
@@ -170,8 +169,6 @@ def test_a_wrong_value_is_told_with_line_and_what_was_expected(tmp_path: Path, o
     ("stream", "by", "told"),
     [
         ("scores", "[identity]", "burst.yml:6: stream: detector 'limit' judges facts and not what other rules said"),
-        ("risk", "[identity]", "burst.yml:6: stream: no source yields 'risk' yet, expected sign_in, vault or"),
-        ("control", "[identity]", "burst.yml:6: stream: no source yields 'control' yet"),
         ("sign_in", "[identity, source]", "burst.yml:9: by.1: 'source' cannot cut groups"),
         ("sign_in", "[identity, identity]", "burst.yml:9: by.1: 'identity' is named twice"),
         ("sign_in", "[app_id]", "burst.yml:9: by: names no subject, expected one of identity, ip, prefix, resource"),
@@ -220,7 +217,7 @@ def test_what_is_in_by_is_never_new(tmp_path: Path) -> None:
 
 
 def test_streams_that_sources_yield_may_be_named() -> None:
-    assert {query.stream for query in fold.QUERIES.values()} == set(STREAMS) - set(UNFED) - {HEALTH}
+    assert {query.stream for query in fold.QUERIES.values()} == set(STREAMS) - {HEALTH}
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,6 @@ from monitor.written import plain as _plain
 
 USES = {"new": "spans", "measure": "activity", "slide": "days", "after": "after"}
 """Keys of a rule that only detectors with that need look at."""
-UNFED = ("control", "risk")
-"""Streams that no source yields yet: a rule over one would be mute."""
 BEFORE = 2
 """Lines of the query before the predicate it checks."""
 
@@ -110,9 +108,7 @@ def _judge(document: CommentedMap, detectors: Mapping[str, Any]) -> tuple[Any, l
 def _unheard(document: CommentedMap, name: str, *, over_scores: bool) -> Iterator[tuple[int, str]]:
     """Why the detector would get nothing of the rule's stream to judge, or nothing of what the rule asks for."""
     stream, line = document.get("stream"), _line(document, ("stream",))
-    if stream in UNFED:
-        yield line, f"stream: no source yields {stream!r} yet, expected sign_in, vault or directory"
-    elif over_scores and stream != "scores":
+    if over_scores and stream != "scores":
         yield line, f"stream: detector {name!r} judges what other rules said, expected scores, got {stream!r}"
     elif stream == "scores" and not over_scores:
         yield line, f"stream: detector {name!r} judges facts and not what other rules said, got 'scores'"

@@ -153,6 +153,8 @@ _HAPPENED: Final = {
     "AuditLogs": _happened("ActivityDateTime"),
     "AZKVAuditLogs": "TimeGenerated",
     "AzureDiagnostics": "TimeGenerated",
+    "AzureActivity": "TimeGenerated",
+    "AADServicePrincipalRiskEvents": _happened("LastUpdatedDateTime"),
 }
 
 _CHANGED: Final = (

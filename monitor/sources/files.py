@@ -31,8 +31,13 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "AZKVAuditLogs": ("TimeGenerated", "CorrelationId", "OperationName", "Id", "Identity"),
     # No identity: AzureDiagnostics has such a column only once a row needed it, and challenges do not.
     "AzureDiagnostics": ("TimeGenerated", "CorrelationId", "OperationName", "ResourceProvider", "Category"),
+    "AzureActivity": ("TimeGenerated", "EventDataId", "Caller"),
+    "AADServicePrincipalRiskEvents": ("TimeGenerated", "Id", "ServicePrincipalId"),
 }
 """Row key, time and identity of each table that a source reads; without one of them nothing can be counted."""
+
+ROW_KEYS: Final = frozenset({"Id", "EventDataId"})
+"""Columns without which a row is nobody's copy and counts as malformed."""
 
 VAULTS: Final = frozenset({"AZKVAuditLogs", "AzureDiagnostics"})
 """Tables whose Id names the object, is one of four parts of the row key, and may be empty."""
@@ -146,7 +151,7 @@ def _read(name: str, paths: Sequence[Path], wanted: frozenset[str], workplace: P
         columns |= present
         readable.append(target)
         origins[target] = texts
-    row_keys = tuple(key for key in KEYS[name] if key == "Id" and name not in VAULTS)
+    row_keys = tuple(key for key in KEYS[name] if key in ROW_KEYS and name not in VAULTS)
     within = parquet.plausible(readable)
     for path in readable:
         parquet.judge(path, row_keys, reading, origins[path], within)

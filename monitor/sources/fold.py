@@ -54,6 +54,9 @@ QUERIES: Final[Mapping[str, Query]] = {
         Query("managed_identity", "sign_in", ("AADManagedIdentitySignInLogs",), timedelta(minutes=10)),
         Query("vault", "vault", ("AZKVAuditLogs", "AzureDiagnostics"), timedelta(minutes=15)),
         Query("directory", "directory", ("AuditLogs",), timedelta(minutes=10)),
+        # Activity 3 to 20 minutes (same page); risk 5 minutes to 2 hours (Entra, "Log latency").
+        Query("control", "control", ("AzureActivity",), timedelta(minutes=20)),
+        Query("risk", "risk", ("AADServicePrincipalRiskEvents",), timedelta(hours=2)),
     )
 }
 """The stream sources, in the order they are collected."""

@@ -15,6 +15,7 @@ TABLES = (
     "AuditLogs",
     "AZKVAuditLogs",
     "AzureDiagnostics",
+    "AzureActivity",
 )
 
 

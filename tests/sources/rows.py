@@ -21,6 +21,9 @@ LATER = datetime(2026, 6, 1, tzinfo=UTC)
 
 TENANT = "AAAAAAAA-0000-4000-8000-000000000001"
 SOMEONE = "BBBBBBBB-0000-4000-8000-000000000002"
+PRINCIPAL = "CCCCCCCC-0000-4000-8000-000000000003"
+
+_CLAIMS = "http://schemas.microsoft.com/identity/claims"
 
 Row = Mapping[str, object]
 
@@ -100,6 +103,45 @@ def audit(key: str = "1", minutes: float = 0, **columns: object) -> Row:
         "Result": "success",
         "InitiatedBy": {"user": {"id": SOMEONE, "displayName": "Ann", "ipAddress": "20.1.2.3"}},
         "TargetResources": [{"id": "EEEE", "type": "ServicePrincipal", "modifiedProperties": []}],
+    } | columns
+
+
+def activity(key: str = "1", minutes: float = 0, **columns: object) -> Row:
+    claims = {"appid": "CCCC", "appidacr": "1", f"{_CLAIMS}/objectidentifier": SOMEONE, f"{_CLAIMS}/tenantid": TENANT}
+    return {
+        "TimeGenerated": at(minutes),
+        "_TimeReceived": at(minutes + 6),
+        "EventDataId": key,
+        "OperationNameValue": "MICROSOFT.AUTHORIZATION/ROLEASSIGNMENTS/WRITE",
+        "ActivityStatusValue": "Success",
+        "ActivitySubstatusValue": "Created",
+        "Caller": SOMEONE,
+        "CallerIpAddress": "20.1.2.3",
+        "Claims": json.dumps(claims),
+        "Claims_d": claims,
+        "Properties": json.dumps({"requestbody": json.dumps({"Properties": {"PrincipalId": PRINCIPAL}})}),
+        "_ResourceId": "/Subscriptions/s/resourceGroups/g",
+    } | columns
+
+
+def risk(key: str = "1", minutes: float = 0, **columns: object) -> Row:
+    return {
+        "TimeGenerated": at(minutes),
+        "LastUpdatedDateTime": at(minutes),
+        "_TimeReceived": at(minutes + 60),
+        "Id": key,
+        "ServicePrincipalId": SOMEONE,
+        "ServicePrincipalDisplayName": "shop",
+        "AppId": "CCCC",
+        "RiskEventType": "leakedCredentials",
+        "RiskState": "atRisk",
+        "RiskLevel": "High",
+        "RiskDetail": "none",
+        "Source": "IdentityProtection",
+        "Activity": "servicePrincipal",
+        "IpAddress": "20.1.2.3",
+        "Location": {"countryOrRegion": "se"},
+        "KeyIds": ["K"],
     } | columns
 
 
