@@ -32,7 +32,7 @@ from monitor.testing.azure.faults import Fault, Faults
 from monitor.testing.azure.http import Reply, Request
 from monitor.testing.azure.limits import Limits
 from monitor.testing.azure.service import LocalAzure
-from monitor.testing.azure.workspace import Workspace
+from monitor.testing.azure.workspace import Question, Workspace
 
 __all__ = [
     "Authority",
@@ -41,6 +41,7 @@ __all__ = [
     "Faults",
     "Limits",
     "LocalAzure",
+    "Question",
     "Reply",
     "Request",
     "Trusted",

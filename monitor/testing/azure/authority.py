@@ -109,7 +109,9 @@ class Authority:
     def token(self, trusted: Trusted, resource: str, *, lifetime: timedelta | None = None) -> str:
         """An access token for `resource` as the endpoint would give it to `trusted`."""
         began = clock.now() - timedelta(seconds=5)
-        return tokens.signed("authority", self._claims(trusted, resource, began, lifetime or self.lifetime))
+        return tokens.signed(
+            "authority", self._claims(trusted, resource, began, self.lifetime if lifetime is None else lifetime)
+        )
 
     def claims(self, token: str) -> Claims | None:
         """What an access token of this authority says; None if it is no such token or has expired."""

@@ -160,7 +160,8 @@ def recorded(exchange: Mapping[str, Json]) -> Fault:
     headers = response.get("headers")
     named = {name: str(value) for name, value in headers.items()} if isinstance(headers, Mapping) else dict(STANDARD)
     packed = named.pop("Content-Encoding", None) == "gzip"
-    named.pop("Transfer-Encoding", None)
+    for framing in ("Transfer-Encoding", "Vary"):  # the server's own business
+        named.pop(framing, None)
     body = response["body"]
     text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return Fault("recorded", Reply(status, text.encode(), named, packed=packed))
@@ -277,3 +278,4 @@ def _nulls(table: Body) -> list[Json]:
 
 
 NOTHING: Final = Fault("nothing")
+"""What happens to a request nobody made an appointment for."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -19,21 +19,12 @@ from monitor.testing.azure.faults import insufficient
 from monitor.testing.azure.http import NO_PATH, Json, Reply, Request, refused
 from monitor.testing.azure.limits import Limits, Meter
 from monitor.testing.azure.wire import Answer
-from monitor.testing.azure.workspace import Workspace
+from monitor.testing.azure.workspace import Question, Workspace
 
 PATH: Final = re.compile(r"/v1/workspaces/([^/]+)/query$")
 
 LONGEST: Final = timedelta(minutes=3)
 """How long a query may run unless the caller asks for more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """The body of a query, or the arguments of its GET."""
-
-    kql: str
-    timespan: str | None
-    workspaces: Sequence[str]
 
 
 class LogAnalytics:
@@ -83,7 +74,7 @@ class LogAnalytics:
             window = span(question.timespan, now)
         except (ValueError, KeyError) as error:
             return refused(400, "BadArgumentError", f"The request had some invalid properties: {error}")
-        workspace.asked.append(question.kql)
+        workspace.asked.append(question)
         try:
             answer = self._answerer.answer(workspace, asking.client_id, question.kql, window, now)
         except RefusedError as error:
@@ -107,10 +98,11 @@ class LogAnalytics:
 def _question(request: Request) -> Question:
     if request.method == "GET":
         arguments = request.arguments
-        return Question(arguments["query"], arguments.get("timespan"), ())
+        return Question(arguments["query"], arguments.get("timespan"))
     said = json.loads(request.body)
-    timespan = said.get("timespan") or request.arguments.get("timespan")
-    return Question(said["query"], timespan, said.get("workspaces") or ())
+    if said.get("workspaces"):
+        raise ValueError("the local service asks one workspace at a time")
+    return Question(said["query"], said.get("timespan"))
 
 
 def patience(request: Request) -> timedelta:

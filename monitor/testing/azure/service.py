@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import traceback
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -53,11 +54,17 @@ class LocalAzure:
         The present of the data.
     faults
         What will go wrong.
+    requests
+        How many requests each service got, those that met a fault included.
+    secrets
+        What the vault holds.
     """
 
     def __init__(self, *, schemas: Mapping[str, Mapping[str, str]] | None = None, limits: Limits | None = None) -> None:
         self.audience, self.arm_audience, self.vault_audience = LOG_ANALYTICS, RESOURCE_MANAGER, KEY_VAULT
         self.clock, self.faults = Clock(), Faults()
+        self.requests: Counter[Service] = Counter()
+        self._lock = threading.Lock()
         self.schemas = {**SCHEMAS, **(schemas or {})}
         self._stopped = threading.Event()
         self._certificates = Certificates()
@@ -117,6 +124,8 @@ class LocalAzure:
 
     def _sent(self, request: Request) -> Sending:
         service = _service(request.path)
+        with self._lock:
+            self.requests[service] += 1
         fault = self.faults.due(service, request) or going_wrong.NOTHING
         try:
             reply = fault.instead or self._held(request, service, fault)

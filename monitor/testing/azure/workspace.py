@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -23,6 +24,14 @@ GROWING: Final = frozenset({"AzureDiagnostics"})
 """Tables whose columns exist only once some row needed them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One query as it was asked."""
+
+    kql: str
+    timespan: str | None
+
+
 class Workspace:
     """One workspace. Whoever has a token may read all of it, until `grant` names somebody.
 
@@ -35,7 +44,7 @@ class Workspace:
     without_arm
         Client ids that Resource Manager tells nothing.
     asked
-        KQL of every query it got, oldest first.
+        Every query that reached it, oldest first; one that met a fault on the way may not have.
     """
 
     def __init__(self, id: str, schemas: Mapping[str, Mapping[str, str]]) -> None:  # noqa: A002
@@ -47,7 +56,7 @@ class Workspace:
         self.schemas = schemas
         self.plans: dict[str, Plan] = {}
         self.without_arm: set[str] = set()
-        self.asked: list[str] = []
+        self.asked: list[Question] = []
         self._tables: dict[str, Table] = {}
         self._granted: dict[str, frozenset[str] | None] | None = None
         self._lock = threading.RLock()
