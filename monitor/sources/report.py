@@ -32,9 +32,9 @@ class FileRead:
 class TableRead:
     """One table: its files, the first malformed rows, and how its columns differ from the declared ones.
 
-    `absent` are declared columns no row has, `extra` columns nobody declared; of text files, columns that no query reads
-    are looked for in a sample of the lines. `arrival` says whether the export knows
-    when rows arrived, or it had to be assumed.
+    `absent` are declared columns no row has, `extra` columns nobody declared; in text files, those that no query reads
+    are looked for in a sample of the lines. `arrival` says whether the export knows when rows arrived, or it had to be
+    assumed.
     """
 
     table: str
