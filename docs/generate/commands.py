@@ -29,16 +29,17 @@ def commands() -> str:
             ("code", "means"), [(code, means) for means, code in (codes | {"interrupted": cli.INTERRUPTED}).items()]
         ),
         "## Environment\n",
-        _read_from(environment()),
+        "[Settings](settings.md) can be given in variables whose names start with `MINTWATCH__`. Credentials take from",
+        "`AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_FEDERATED_TOKEN_FILE` what their settings leave out.",
+        *_read_from(environment()),
         "Colours and progress bars appear on a terminal only; `NO_COLOR` turns colours off there.",
         "The notebook reads `MINTWATCH_LOGS`, a folder of exported tables.",
     ]
     return "\n".join(parts) + "\n"
 
 
-def _read_from(variables: list[str]) -> str:
-    named = ", ".join(f"`{one}`" for one in variables)
-    return f"Read from the environment: {named}." if named else "mintwatch reads no environment variable of its own."
+def _read_from(variables: list[str]) -> list[str]:
+    return [f"Also read: {', '.join(f'`{one}`' for one in variables)}."] if variables else []
 
 
 def command(path: str, node: Any) -> Iterator[str]:
@@ -57,7 +58,7 @@ def command(path: str, node: Any) -> Iterator[str]:
 def options(node: Any) -> Iterator[str]:
     """A table of the options of one command."""
     rows = [(f"`{_spelled(one)}`", one.help or "", _default(one)) for one in node.params if one.name != "help"]
-    yield from table(("option", "meaning", "default"), rows)
+    yield from table(("option", "meaning", "default"), rows) if rows else ()
 
 
 def _spelled(one: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from docs.generate import commands, data, detectors, rules
+from docs.generate import commands, data, detectors, rules, settings
 
 REFERENCE: Final = Path(__file__).parents[1] / "reference"
 
@@ -19,6 +19,8 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "frames.md": data.frame_pages,
     "rule-keys.md": rules.rule_keys,
     "rule.schema.json": rules.schema,
+    "settings.md": settings.keys,
+    "settings.schema.json": settings.schema,
     "shipped-rules.md": rules.shipped,
     "sources.md": data.sources,
 }

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from monitor import clock, plugins, rules
+from monitor import clock, plugins, rules, settings
 from monitor.errors import InputError
 from monitor.kql import DuckEngine
 from monitor.tables import SCHEMAS
@@ -46,12 +46,28 @@ def moment(text: str) -> datetime:
 RulesOption: TypeAlias = Annotated[
     Path | None, typer.Option("--rules", metavar="DIR", help="Folder of rules; the shipped ones if left out.")
 ]
+CONFIG: Final = Path("mintwatch.yml")
+ConfigOption: TypeAlias = Annotated[
+    Path, typer.Option("--config", metavar="FILE", help="File of settings; the environment goes over it.")
+]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Answer as JSON, for a machine.")]
 
 
 def load_rules(directory: Path | None) -> tuple[rules.Rule, ...]:
     """The rules of that folder, or the shipped ones; `RuleError` with every mistake."""
     return rules.load(directory or rules.shipped(), plugins.detectors())
+
+
+def configured(path: Path) -> settings.Settings:
+    """The settings of that file and the environment; of the environment alone if the usual file is not there.
+
+    Raises
+    ------
+    InputError
+        With every mistake.
+    """
+    alone = path == CONFIG and not path.exists() and any(name.startswith(settings.PREFIX) for name in os.environ)
+    return settings.load(None if alone else path, os.environ)
 
 
 @contextmanager

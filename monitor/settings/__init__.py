@@ -2,11 +2,12 @@
 
 from monitor.settings.logins import Logins
 from monitor.settings.model import Addresses, CredentialSettings, Reference, Settings, SourceSettings, WorkspaceSettings
-from monitor.settings.reading import load
+from monitor.settings.reading import PREFIX, load
 from monitor.settings.schema import schema
 from monitor.settings.watched import Watched, watched
 
 __all__ = [
+    "PREFIX",
     "Addresses",
     "CredentialSettings",
     "Logins",

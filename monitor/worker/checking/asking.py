@@ -1,0 +1,129 @@
+"""Questions a check asks of a workspace, and being refused altogether."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import pyarrow as pa
+
+from monitor.clock import DAY
+from monitor.errors import AbsentError, PermanentError
+from monitor.model import Window
+from monitor.sources.fold import QUERIES
+from monitor.sources.loganalytics.client import Workspace
+from monitor.sources.loganalytics.faults import Outcome
+from monitor.worker.checking import advice
+from monitor.worker.checking.advice import Place
+from monitor.worker.checking.answers import Checked, Verdict
+
+LEAST: Final = "docs/azure.md, The least it needs"
+PURPOSE: Final = "check"
+AHEAD: Final = timedelta(hours=1)
+"""How far beyond the present rows are looked for: clocks differ."""
+
+LATELY: Final = """\
+{table}
+{mine}| extend happened = {happened}
+| summarize held = count(), newest = max(TimeGenerated),
+    half = percentile(datetime_diff('second', ingestion_time(), happened), 50),
+    most = percentile(datetime_diff('second', ingestion_time(), happened), 95)"""
+"""How many rows a table got, and how many seconds after they happened half and 95 % of them had arrived."""
+
+EVER: Final = "{table}\n{mine}| summarize newest = max(TimeGenerated)"
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """A table over the last day: rows, the newest of them, and the arrival delay of half and of 95 % of them."""
+
+    rows: int
+    newest: datetime | None
+    half: timedelta
+    most: timedelta
+
+
+class Shut(Exception):  # noqa: N818 - not a failure: an answer that ends the questions
+    """The workspace answers nothing at all, for `reason`."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+
+    def checked(self, about: str, place: Place) -> Checked:
+        """What that means, and what to do."""
+        if "InvalidAuthenticationTokenAudience" in str(self):
+            cloud = place.login.cloud
+            said = f"its endpoint {cloud.query} takes no tokens made out to {cloud.audience}"
+            todo = f"# credentials.{place.login.name}.cloud: expected the cloud the workspace is in, which az names:"
+            return Checked(Verdict.WRONG, about, said, (todo, advice.CLOUD))
+        if self.outcome is Outcome.UNKNOWN:
+            said = f"no workspace has the id {place.id} there; expected its workspace id (customerId), not its name"
+            return Checked(Verdict.WRONG, about, said, (advice.IDS,))
+        said = "may not be queried by this credential; a role that was just given may need 60 minutes"
+        return Checked(Verdict.WRONG, about, said, (*place.role(), f"# the role itself: {LEAST}"))
+
+
+class Asker:
+    """Asks one workspace about its tables. `now` is the end of the last day that is looked at.
+
+    Attributes
+    ----------
+    there
+        The tables that were found.
+    """
+
+    def __init__(self, workspace: Workspace, now: datetime) -> None:
+        self._workspace = workspace
+        self._now = now
+        self.there: list[str] = []
+
+    def lately(self, table: str) -> Lately:
+        """What the table got in the last day; errors as `Workspace.ask`."""
+        mine, happened = _MINE.get(table, ""), _HAPPENED.get(table, "TimeGenerated")
+        kql = LATELY.format(table=table, mine=mine, happened=happened)
+        row = self._ask(table, kql, DAY).to_pylist()[0]
+        self.there.append(table)
+        half, most = (timedelta(seconds=float(row[key] or 0)) for key in ("half", "most"))
+        return Lately(int(row["held"]), row["newest"], half, most)
+
+    def newest(self, table: str, within: timedelta) -> datetime | None:
+        """The newest row of the table in so long; errors as `Workspace.ask`."""
+        rows = self._ask(table, EVER.format(table=table, mine=_MINE.get(table, "")), within).to_pylist()
+        newest: datetime | None = rows[0]["newest"]
+        return newest
+
+    def columns(self, table: str) -> frozenset[str]:
+        """The columns the table has; errors as `Workspace.ask`."""
+        return frozenset(self._ask(table, f"{table} | getschema", DAY)["ColumnName"].to_pylist())
+
+    def readable(self, table: str) -> bool:
+        """Whether the table is there and may be read."""
+        try:
+            self._ask(table, f"{table} | take 0", DAY)
+        except (AbsentError, Shut):
+            return False
+        return True
+
+    def _ask(self, table: str, kql: str, within: timedelta) -> pa.Table:
+        span = Window(self._now - within, self._now + AHEAD)
+        try:
+            return self._workspace.ask(kql, span, source=table, purpose=PURPOSE)
+        except AbsentError:
+            raise
+        except PermanentError as error:
+            for outcome in (Outcome.FORBIDDEN, Outcome.UNKNOWN):
+                if self._workspace.tally.total(source=table, purpose=PURPOSE, outcome=outcome):
+                    raise Shut(outcome, str(error)) from error
+            raise
+
+
+_MINE: Final = {
+    "AzureDiagnostics": '| where ResourceProvider =~ "MICROSOFT.KEYVAULT" and Category =~ "AuditEvent"\n',
+}
+"""Of a table that several services share, the rows that are ours."""
+
+_CREATED: Final = 'coalesce(column_ifexists("CreatedDateTime", datetime(null)), TimeGenerated)'
+_HAPPENED: Final = {query.tables[0]: _CREATED for query in QUERIES.values() if query.stream == "sign_in"}
+"""When a row's event happened, where TimeGenerated is something else."""
