@@ -35,8 +35,8 @@ def keys() -> str:
         ),
         "Every key can be set by the environment instead, and the environment wins: `MINTWATCH__STATE`,",
         "`MINTWATCH__WORKSPACES__PROD__ID`. A variable's value is read as YAML would read it after a colon; an empty",
-        "one is not set. Durations are written `30s`, `15m`, `1h`, `28d`. Paths are relative to the file. An unknown key",
-        "is a mistake; all mistakes are reported at once, with file, line and the nearest right spelling.\n",
+        "one is not set. Durations are written `30s`, `15m`, `1h`, `28d`. Paths are relative to the file. An unknown",
+        "key is a mistake; all mistakes are reported at once, with file, line and the nearest right spelling.\n",
         *table(("key", "meaning", "default"), _rows(made)),
     ]
     for name, place in PARTS.items():
