@@ -27,7 +27,7 @@ def line(key: str = "1", minutes: float = 0, **columns: object) -> str:
     return json.dumps(service_principal(key, minutes, **columns))
 
 
-@pytest.mark.parametrize("name", ["", "notes.txt", "AzureActivity.ndjson"])
+@pytest.mark.parametrize("name", ["", "notes.txt", "MicrosoftGraphActivityLogs.ndjson"])
 def test_a_directory_without_a_table_to_read_is_refused(tmp_path: Path, engine: DuckEngine, name: str) -> None:
     if name:
         (tmp_path / name).write_text("{}\n")
@@ -185,7 +185,7 @@ def test_truncated_files_give_what_they_hold(tmp_path: Path, engine: DuckEngine)
 
 def test_the_report_names_what_is_absent_extra_unused_and_skipped(tmp_path: Path, engine: DuckEngine) -> None:
     (tmp_path / f"{SP}.ndjson").write_text(json.dumps(dict(service_principal(), Mine=1, _TimeReceived=None)))
-    (tmp_path / "AzureActivity.ndjson").write_text("{}")
+    (tmp_path / "MicrosoftGraphActivityLogs.ndjson").write_text("{}")
     (tmp_path / "notes.txt").write_text("")
     with open_exports(tmp_path, engine=engine) as exports:
         report = exports.report
@@ -193,7 +193,10 @@ def test_the_report_names_what_is_absent_extra_unused_and_skipped(tmp_path: Path
         assert "UserAgent" in table.absent
         assert "Id" not in table.absent
         assert (table.extra, table.arrival) == (("Mine",), False)
-        assert (report.unused, [path.name for path in report.other_files]) == (("AzureActivity",), ["notes.txt"])
+        assert (report.unused, [path.name for path in report.other_files]) == (
+            ("MicrosoftGraphActivityLogs",),
+            ["notes.txt"],
+        )
         (fact,) = facts(exports.sources[0].fetch(DAY, LATER).facts)
         assert fact["seen_at"] == NOON + exports.sources[0].settle
 
