@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Keys = NDArray[np.uint64]
 
-TEAM, IDENTITY, DECK, ATTACK, WEATHER, NOISE, RECORD = range(1, 8)
+TEAM, IDENTITY, DECK, ATTACK, WEATHER, NOISE, RECORD, CONTROL = range(1, 9)
 """First step of a stream's path: what kind of thing draws from it."""
 
 

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from monitor.testing.simulate.calendar import MINUTE, SECOND
+from monitor.testing.simulate import control
+from monitor.testing.simulate.calendar import MINUTE
 from monitor.testing.simulate.columns import Column, constant, guids, stamps
 from monitor.testing.simulate.diary import Note
-from monitor.testing.simulate.vaults import LONG_OID
-from monitor.testing.simulate.world import TENANT, WORKSPACE, Persona, Vault, World
+from monitor.testing.simulate.world import TENANT, WORKSPACE, Persona, World
 
 Json = dict[str, object]
 GITHUB: Final = "https://token.actions.githubusercontent.com"
@@ -99,19 +99,7 @@ ENTRIES: Final[Mapping[str, Entry]] = {
     "consent": Entry("AuditLogs", "Consent to application", _APP, "Assign", _consent),
     "member": Entry("AuditLogs", "Add member to group", "GroupManagement", "Assign", _member),
     "user": Entry("AuditLogs", "Update user", "UserManagement", "Update", _plain),
-    "vault_write": Entry("AzureActivity", "MICROSOFT.KEYVAULT/VAULTS/WRITE", "", "", _plain),
-    "vault_delete": Entry("AzureActivity", "MICROSOFT.KEYVAULT/VAULTS/DELETE", "", "", _plain),
-    "role_assignment": Entry("AzureActivity", "MICROSOFT.AUTHORIZATION/ROLEASSIGNMENTS/WRITE", "", "", _plain),
-    "role_removed": Entry("AzureActivity", "MICROSOFT.AUTHORIZATION/ROLEASSIGNMENTS/DELETE", "", "", _plain),
-    "arm_federation": Entry(
-        "AzureActivity",
-        "MICROSOFT.MANAGEDIDENTITY/USERASSIGNEDIDENTITIES/FEDERATEDIDENTITYCREDENTIALS/WRITE",
-        "",
-        "",
-        _plain,
-    ),
-    "diagnostics_removed": Entry("AzureActivity", "MICROSOFT.INSIGHTS/DIAGNOSTICSETTINGS/DELETE", "", "", _plain),
-    "deployment": Entry("AzureActivity", "MICROSOFT.RESOURCES/DEPLOYMENTS/WRITE", "", "", _plain),
+    **{what: Entry("AzureActivity", operation, "", "", _plain) for what, operation in control.OPERATIONS.items()},
     "risk": Entry("AADServicePrincipalRiskEvents", "Service principal risk detection", "", "", _plain),
 }
 """What a note may say."""
@@ -202,53 +190,6 @@ def audit_columns(world: World, notes: Sequence[Note]) -> dict[str, Column]:
     }
 
 
-def _scope(world: World, note: Note, actor: Persona) -> Vault:
-    """The vault a resource manager call is about: the one it names, else the first of the caller's team."""
-    named = [one for one in world.vaults if one.name in note.extra[:1]]
-    return named[0] if named else world.vaults[actor.team.vaults[0]]
-
-
-def activity_columns(world: World, notes: Sequence[Note]) -> dict[str, Column]:
-    """Rows of AzureActivity."""
-    count = len(notes)
-    actors = [world.personas[note.actor if note.actor >= 0 else note.target] for note in notes]
-    operations = [ENTRIES[note.what].operation for note in notes]
-    vaults = [_scope(world, note, actor) for note, actor in zip(notes, actors, strict=True)]
-    paths = [
-        f"/subscriptions/{one.subscription}/resourcegroups/{one.group}/providers/microsoft.keyvault/vaults/{one.name}"
-        for one in vaults
-    ]
-    ips = [world.addresses[note.ip].text if note.ip >= 0 else "" for note in notes]
-    claims = [_compact({"appid": one.app_id, LONG_OID: one.oid, "name": one.name}) for one in actors]
-    bodies = [_compact({"Properties": {"PrincipalId": world.personas[note.target].oid}}) for note in notes]
-    details = [_compact({"entity": path, "requestbody": body}) for path, body in zip(paths, bodies, strict=True)]
-    granted = [
-        _compact({"scope": path, "action": operation.lower()})
-        for path, operation in zip(paths, operations, strict=True)
-    ]
-    return {
-        "SourceSystem": constant("Azure", count),
-        "ActivityStatusValue": constant("Success", count),
-        "Authorization": _texts(granted),
-        "Authorization_d": _texts(granted),
-        "Caller": _texts([one.upn or one.oid for one in actors]),
-        "CallerIpAddress": _texts(ips),
-        "CategoryValue": constant("Administrative", count),
-        "Claims": _texts(claims),
-        "Claims_d": _texts(claims),
-        "EventDataId": guids(np.array([note.key for note in notes], dtype=np.uint64), 1),
-        "EventSubmissionTimestamp": stamps(np.array([note.at + 69 * SECOND for note in notes], dtype=np.int64)),
-        "HTTPRequest": _texts([_compact({"clientIpAddress": ip}) for ip in ips]),
-        "OperationNameValue": _texts(operations),
-        "Properties": _texts(details),
-        "Properties_d": _texts(details),
-        "ResourceGroup": _texts([one.group.upper() for one in vaults]),
-        "ResourceProviderValue": _texts([operation.partition("/")[0] for operation in operations]),
-        "SubscriptionId": _texts([one.subscription for one in vaults]),
-        "_ResourceId": _texts(paths),
-    }
-
-
 def risk_columns(world: World, notes: Sequence[Note]) -> dict[str, Column]:
     """Rows of AADServicePrincipalRiskEvents."""
     count = len(notes)
@@ -279,7 +220,7 @@ def risk_columns(world: World, notes: Sequence[Note]) -> dict[str, Column]:
 
 _COLUMNS: Final[Mapping[str, Callable[[World, Sequence[Note]], dict[str, Column]]]] = {
     "AuditLogs": audit_columns,
-    "AzureActivity": activity_columns,
+    "AzureActivity": control.columns,
     "AADServicePrincipalRiskEvents": risk_columns,
 }
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from monitor.tables import SCHEMAS
-from monitor.testing.simulate import chance, directory, signins, vaults
+from monitor.testing.simulate import chance, control, directory, signins, vaults
 from monitor.testing.simulate.apps import FOREIGN
 from monitor.testing.simulate.columns import framed
 from monitor.testing.simulate.delivery import SIGN_INS, VAULTS, Parcels, Weather, deliver
@@ -39,7 +39,8 @@ class Tenant:
         for rows in (tokens, calls):
             coarse = chance.uniform(np.ascontiguousarray(rows["key"]), 41) < 0.1
             rows["at"][coarse] -= rows["at"][coarse] % 1000
-        written = [note for diary in diaries for note in diary.notes] + directory_sync(world)
+        written = [note for diary in diaries for note in diary.notes]
+        written += directory_sync(world) + control.infrastructure(world, diaries)
         notes = [note for note in written if world.period.start <= note.at < world.period.end]
         return cls(world, tokens, calls, notes, weather)
 
@@ -85,6 +86,7 @@ class Tenant:
 
     def _directory(self, table: str) -> Iterator[pa.Table]:
         notes = [note for note in self.notes if directory.ENTRIES[note.what].table == table]
+        notes = control.steps(notes) if table == "AzureActivity" else notes
         at = np.array([note.at for note in notes], dtype=np.int64)
         key = np.array([note.key for note in notes], dtype=np.uint64)
         for part in _chunks(deliver(table, at, key, self.weather, self.world.period)):

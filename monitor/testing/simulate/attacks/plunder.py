@@ -115,7 +115,7 @@ def destroyed(s: Scene) -> None:
 def opened_network(s: Scene) -> None:
     """The vault's network rules are changed, more than once if blatant."""
     vault, ip = s.usual_vault(), s.strange_ip()
-    s.note("vault_write", s.world.vaults[vault].name, actor=s.culprit().index, ip=ip)
+    s.note("vault_opened", s.world.vaults[vault].name, actor=s.culprit().index, ip=ip)
     s.reads(s.over(s.size(5, 2, 1), 30 * MINUTE), vault, operation="VaultPatch", ip=ip)
 
 
