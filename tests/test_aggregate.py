@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from monitor.aggregate import activity, pick
+from monitor.aggregate import Straight, activity, counted
 from monitor.detectors.limit import Limit
 from monitor.kql import DuckEngine
 from monitor.model import Window
@@ -33,5 +33,6 @@ def test_an_empty_value_is_none_of_the_distinct_ones(tmp_path: Path) -> None:
     }
     rule = Rule.model_validate(given).made("many.yml", Limit(limit=1))
     engine, day = DuckEngine(threads=1), timedelta(days=1)
-    picked = pick(engine, {"facts": facts_of(tmp_path / "facts.ndjson")}, rule, Window(NOON, NOON + day), NOON + day)
+    facts = Straight(engine, {"facts": facts_of(tmp_path / "facts.ndjson")})
+    picked = facts.pick(counted(rule), Window(NOON, NOON + day), NOON + day)
     assert activity(engine, picked, rule)["value"].tolist() == [2.0]

@@ -1,5 +1,6 @@
 """State in one directory: immutable Parquet facts, and control.db, which says which of them are live."""
 
-from monitor.store.state import Store, Written
+from monitor.store.facts import Written
+from monitor.store.state import Store
 
 __all__ = ["Store", "Written"]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from monitor.aggregate import FACTS_SEEN
+from monitor.aggregate import FACTS_SEEN, Straight
 from monitor.clock import DAY, length, midnight
 from monitor.coverage import Hearing, aware, naive, stamp
 from monitor.frames import HISTORY
@@ -115,12 +115,15 @@ def _mine(finding: Finding, rule: Rule, engine: Engine, tables: Tables, end: dat
 
 def _observed(mine: pa.Table, rule: Rule, starts: npt.NDArray[np.datetime64], width: timedelta) -> Floats:
     """What the rule counts in each bucket, whatever grid the buckets start on."""
-    frame = mine.select(["at", "events", *([rule.measure.column] if rule.measure.column else [])]).to_pandas()
+    column = rule.measure.column
+    frame = mine.select(["at", "events", *([column] if column else [])]).to_pandas()
+    if column:
+        frame = frame[frame[column] != ""]  # no value is none of the distinct ones
     place = (naive(frame["at"]) - starts[0]) // np.timedelta64(width)
     frame = frame.assign(place=place)[(place >= 0) & (place < starts.size)]
     seen = np.zeros(starts.size)
     groups = frame.groupby("place")
-    value = groups["events"].sum() if rule.measure.name == "events" else groups[rule.measure.column].nunique()
+    value = groups[column].nunique() if column else groups["events"].sum()
     seen[value.index.to_numpy(dtype=np.int64)] = value.to_numpy(dtype=np.float64)
     return seen
 
@@ -137,7 +140,7 @@ def _expected(
     nothing = np.full(starts.size, np.nan)
     if isinstance(rule.judge, Foretells) and mine.num_rows:
         window = Window(aware(starts[0]), finding.bucket_end)
-        past = remember(rule, engine, {"facts": mine}, hearing, window, finding.judged_at)
+        past = remember(rule, engine, Straight(engine, {"facts": mine}), hearing, window, finding.judged_at)
         foretold = rule.judge.expect(past, window)
         foretold = foretold.set_index(naive(foretold["bucket"])).reindex(starts)
         expected, low, high = (foretold[name].to_numpy(dtype=np.float64) for name in ("expected", "low", "high"))

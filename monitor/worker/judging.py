@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from monitor import aggregate
+from monitor.aggregate import Reading, Straight
 from monitor.calibrate import calibrate
 from monitor.clock import BIN, DAY, ceil
 from monitor.coverage import Hearing
@@ -48,17 +49,18 @@ def judge(
     window: Window,
     as_of: datetime,
     others: Sequence[Judged] = (),
+    reading: Reading | None = None,
 ) -> Judged:
     """The rule's findings in the buckets that start in `window`, from facts seen before `as_of`.
 
     A pure function of those facts: a later `as_of` adds findings and changes none. `others` is what the other rules
-    said, for a rule that judges scores.
+    said, for a rule that judges scores; `reading` where facts were read for several rules at once.
     """
     if "scores" in rule.judge.needs:
         past = _overhear(rule, others, hearing, as_of)
         sources = tuple(sorted({source for other in others for source in other.sources}))
     else:
-        past = remember(rule, engine, tables, hearing, window, as_of)
+        past = remember(rule, engine, reading or Straight(engine, tables), hearing, window, as_of)
         sources = tuple(sorted(past.home["source"].unique()))
     calibrated = calibrate(detect(rule, past, window), rule.by, rule.bucket)
     overlap = max((hearing[name].overlap for name in sources if name in hearing), default=timedelta(0))
@@ -108,17 +110,20 @@ def _overhear(rule: Rule, others: Sequence[Judged], hearing: Mapping[str, Hearin
 
 
 def remember(
-    rule: Rule, engine: Engine, tables: Tables, hearing: Mapping[str, Hearing], window: Window, as_of: datetime
+    rule: Rule, engine: Engine, reading: Reading, hearing: Mapping[str, Hearing], window: Window, as_of: datetime
 ) -> Past:
     """The past the rule's detector asks for."""
     needs = rule.judge.needs
     back = HISTORY if "spans" in needs else rule.judge.lookback + DAY
     reach = Window(window.start - back, window.end)
-    picked = aggregate.pick(engine, tables, rule, reach, as_of)
+    picked = reading.pick(aggregate.counted(rule), reach, as_of)
     after = empty({})
     if rule.after:
         memory = Window(window.start - HISTORY, window.end)
-        after = aggregate.spans(engine, aggregate.pick(engine, tables, rule, memory, as_of, rule.after), rule)
+        after = aggregate.spans(engine, reading.pick(aggregate.earlier(rule), memory, as_of))
+    days = empty({}, rule.about)
+    if "days" in needs:
+        days = aggregate.days(engine, reading.pick(aggregate.anything(rule), reach, as_of))
     return Past(
         by=rule.by,
         about=rule.about,
@@ -126,11 +131,11 @@ def remember(
         settle=max((one.settle for one in hearing.values()), default=timedelta(0)),
         as_of=as_of,
         activity=aggregate.activity(engine, picked, rule) if "activity" in needs else empty(ACTIVITY, rule.by),
-        spans=aggregate.spans(engine, picked, rule) if "spans" in needs else empty(SPANS, rule.by),
+        spans=aggregate.spans(engine, picked) if "spans" in needs else empty(SPANS, rule.by),
         after=after,
-        days=aggregate.days(engine, tables, rule, reach, as_of) if "days" in needs else empty({}, rule.about),
+        days=days,
         scores=empty({}, rule.about),
-        home=aggregate.home(engine, picked, rule),
+        home=aggregate.home(engine, picked),
         hearing=hearing,
     )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 import pyarrow.compute as pc
 
+from monitor.aggregate import Held, asked
 from monitor.clock import BIN, DAY, floor, iso, midnight
 from monitor.collect import collect
 from monitor.coverage import Hearing
@@ -31,6 +33,8 @@ OWED = 3 * DAY
 PATIENCE = 7 * DAY
 """For how long the work of a rule that keeps failing is kept for it, at the cost of judging all that again."""
 DEFAULT_NOTIFIER = "console"
+WORKERS = 2
+"""Rules judged at once."""
 
 
 def tick(app: App, now: datetime) -> Report:
@@ -48,6 +52,7 @@ def tick(app: App, now: datetime) -> Report:
     new = sorted((one for one in found if one.key not in known), key=lambda one: (one.time, one.key))
     triaged = conclude(app, new, judged, hearing, as_of)
     unsent = [*give_up(app, as_of), *notify(app, as_of)]
+    compact(app, as_of)
     return Report(as_of, tuple(sources), tuple(rules), triaged.incidents, triaged.decisions, tuple(unsent))
 
 
@@ -76,6 +81,14 @@ def gather(app: App, source: LogSource, as_of: datetime, *, whole: bool = False)
     return guarded(source.name, work, lambda error: SourceReport(source.name, error=error))
 
 
+def compact(app: App, as_of: datetime) -> None:
+    """Put days together that no row comes to any more: a tick opens a file per source and day, not per window."""
+    for source in app.sources:
+        before = as_of - source.bound
+        for day in guarded(source.name, partial(app.store.compact, source.name, before), lambda _: []):
+            log.info("compacted", extra={"part": source.name, "start": iso(day.start), "end": iso(day.end)})
+
+
 def _arrived(window: Window, fetched: Fetched) -> datetime:
     """Just past the newest arrival in a window; where nothing was kept of it, its end."""
     newest: datetime | None = pc.max(fetched.facts["seen_at"]).as_py()
@@ -83,27 +96,41 @@ def _arrived(window: Window, fetched: Fetched) -> datetime:
 
 
 def judge_all(app: App, window: Window, as_of: datetime) -> tuple[list[Judged], list[RuleReport], dict[str, Hearing]]:
-    """Every rule over the window, those that judge scores last; a rule that fails is reported and stops nobody."""
+    """Every rule over the window, those that judge scores last; a rule that fails is reported and stops nobody.
+
+    Facts are read once for all rules; if that fails, because of one rule's predicate, every rule reads its own.
+    """
     tables = {"facts": app.store.live()}
-    judged: list[Judged] = []
-    reports: list[RuleReport] = []
     if not tables["facts"]:
-        return judged, reports, {}
+        return [], [], {}
     hearing = hear(app.engine, tables, app.sources)
+    asks = [ask for rule in app.rules for ask in asked(rule)]
+    reading = guarded("facts", lambda: Held.of(app.engine, tables, asks), lambda _: None) if asks else None
 
-    def work(rule: Rule) -> RuleReport:
-        one = judge(rule, app.engine, tables, hearing, window, as_of, tuple(judged))
-        judged.append(one)
-        return RuleReport(rule.id, one.judged, one.unjudged, len(one.findings))
+    def work(rule: Rule, others: Sequence[Judged]) -> tuple[Judged | None, RuleReport]:
+        def judged() -> tuple[Judged | None, RuleReport]:
+            one = judge(rule, app.engine, tables, hearing, window, as_of, others, reading)
+            return one, RuleReport(rule.id, one.judged, one.unjudged, len(one.findings))
 
-    def failed(rule: Rule, error: str) -> RuleReport:
-        return RuleReport(rule.id, error=error)
+        return guarded(rule.id, judged, lambda error: (None, RuleReport(rule.id, error=error)))
 
-    for place, rule in enumerate(sorted(app.rules, key=lambda rule: "scores" in rule.judge.needs)):
-        app.progress("judging", place / len(app.rules))
-        reports.append(guarded(rule.id, partial(work, rule), partial(failed, rule)))
+    plain = [rule for rule in app.rules if "scores" not in rule.judge.needs]
+    done = list(_side_by_side(app, plain, lambda rule: work(rule, ())))
+    said = tuple(one for one, _ in done if one)
+    done += [work(rule, said) for rule in app.rules if "scores" in rule.judge.needs]
     app.progress("judging", 1.0)
-    return judged, reports, hearing
+    return [one for one, _ in done if one], [report for _, report in done], hearing
+
+
+def _side_by_side(app: App, rules: Sequence[Rule], work: Callable[[Rule], T]) -> Iterator[T]:
+    """The work of each rule, in their order, `WORKERS` at a time: while one waits for the engine, another thinks."""
+    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="judge")
+    try:
+        for place, answer in enumerate([pool.submit(work, rule) for rule in rules]):
+            app.progress("judging", place / len(app.rules))
+            yield answer.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _unjudged(app: App, error: str) -> tuple[list[Judged], list[RuleReport], dict[str, Hearing]]:

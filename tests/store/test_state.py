@@ -19,8 +19,7 @@ from monitor.errors import FrameError, PermanentError, StateError
 from monitor.frames import DIMENSIONS, FACTS
 from monitor.model import Decision, Finding, Incident, Level, Name, Notice, Reason, State, Window
 from monitor.ports import Counts, Fetched
-from monitor.store import Store
-from monitor.store.state import Written
+from monitor.store import Store, Written
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -361,3 +360,64 @@ def test_what_every_tick_asks_is_indexed(tmp_path: Path, query: str) -> None:
     plan = [row[3] for row in control.execute(f"explain query plan {query}")]
     control.close()
     assert not any(step.startswith("SCAN") for step in plan), plan
+
+
+def test_days_are_put_together_once_they_are_over_and_count_as_before() -> None:
+    with Store() as store:
+        hours = [window(hour, hour + 1) for hour in range(-15, 40)]
+        put(store, *((one, 1 + place) for place, one in enumerate(hours)))
+        put(store, (window(0, 1), 100), source="b")
+        before, counts = events(store), store.counts()
+        day = Window(NOON - 12 * HOUR, NOON + 12 * HOUR)
+        assert store.compact("a", NOON + 13 * HOUR) == [Window(NOON - 15 * HOUR, day.start), day]
+        assert store.compact("a", NOON + 13 * HOUR) == []
+        assert (events(store), store.counts(), store.watermark("a")) == (before, counts, NOON)
+        assert store.windows("a")[:3] == [Window(NOON - 15 * HOUR, day.start), day, window(12, 13)]
+        put(store, (day, 5))
+        assert store.windows("a")[1] == day
+        assert sorted((store.directory / "facts").iterdir()) == sorted(
+            [*store.live(), *(store.directory / "facts" / path for path in store._retired["a"])]
+        )
+
+
+class Killed(BaseException):
+    """As if the process had been killed."""
+
+
+class DyingInCompaction(Store):
+    """Dies before or after one step of the compaction."""
+
+    step = ""
+    after = False
+
+    def merge(self, source: str, window: Window, paths: Sequence[Path]) -> Written:
+        self._maybe("merge", after=False)
+        merged = super().merge(source, window, paths)
+        self._maybe("merge", after=True)
+        return merged
+
+    def switch(self, source: str, written: Sequence[Written], watermark: datetime) -> None:
+        self._maybe("switch", after=False)
+        super().switch(source, written, watermark)
+        self._maybe("switch", after=True)
+
+    def _maybe(self, step: str, *, after: bool) -> None:
+        if (step, after) == (self.step, self.after):
+            raise Killed(step)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", ["merge", "switch"])
+def test_a_compaction_killed_at_any_step_leaves_every_fact_counted_once(tmp_path: Path, step: str, after: bool) -> None:
+    """Off: `delete from live_files` in `switch` of monitor/store/facts.py."""
+    with Store(tmp_path) as store:
+        put(store, *((window(hour, hour + 1), 7 + hour) for hour in range(4)))
+        before, counts = events(store), store.counts()
+    dying = type("DyingHere", (DyingInCompaction,), {"step": step, "after": after})
+    with pytest.raises(Killed), dying(tmp_path) as store:
+        store.compact("a", NOON + 72 * HOUR)
+    with Store(tmp_path) as store:
+        assert (events(store), store.counts()) == (before, counts)
+        assert sorted((tmp_path / "facts").iterdir()) == store.live()
+        store.compact("a", NOON + 72 * HOUR)
+        assert (events(store), store.counts(), len(store.live())) == (before, counts, 1)

@@ -13,6 +13,7 @@ from monitor.frames import FACTS, conform_facts
 from monitor.kql import DuckEngine
 from monitor.model import Finding, Window
 from monitor.rules import Rule, read, shipped
+from monitor.rules.model import Measure
 from monitor.worker import judge
 from monitor.worker.bands import band
 from monitor.worker.evidence import evidence
@@ -93,3 +94,12 @@ def test_evidence_is_the_findings_own_facts_busiest_first(
     rows = evidence(finding, rule, engine, {"facts": facts}, 10)
     assert list(zip(rows["ip"], rows["events"], strict=True)) == [("20.9.9.9", 180), ("20.1.2.3", 20)]
     assert len(evidence(finding, rule, engine, {"facts": facts}, 1)) == 1
+
+
+def test_an_empty_value_is_none_of_the_distinct_ones_drawn(
+    rule: Rule, engine: DuckEngine, facts: pa.Table, hearing: dict[str, Hearing], finding: Finding
+) -> None:
+    addresses = rule.model_copy(update={"measure": Measure(name="distinct", column="ip")})
+    nowhere = conform_facts(pa.Table.from_pylist([fact(START + 20 * DAY, 5)], schema=FACTS))
+    with_nowhere = pa.concat_tables([facts, nowhere])
+    assert band(finding, addresses, engine, {"facts": with_nowhere}, hearing, {}).observed[-1] == 2.0

@@ -12,8 +12,7 @@ from monitor.kql import DuckEngine
 from monitor.model import Incident, Notice, Reason, Window
 from monitor.ports import Fetched, Notifier
 from monitor.rules import Rule
-from monitor.store import Store
-from monitor.store.state import Written
+from monitor.store import Store, Written
 from monitor.testing.sources import ScriptedSource
 from monitor.worker import tick
 from tests.worker.scripts import DAY, HOUR, MINUTE, NOON, Memory, app, burst, kept, tenant, truth

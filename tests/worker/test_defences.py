@@ -145,7 +145,7 @@ class Prophetic:
 def test_what_was_not_seen_yet_is_not_judged_because_of_as_of(
     engine: DuckEngine, judged: dict[str, Rule], causal: bool
 ) -> None:
-    """Off: `and seen_at < as_of` in monitor/aggregate.py. The second case is the test of the test."""
+    """Off: `and seen_at < as_of` in monitor/aggregate/picking.py. The second case is the test of the test."""
     late = [Event(one.key, one.at, one.at + 5 * HOUR, None, one.identity, "failed") for one in burst(NOON, 20)]
     source = ScriptedSource(events=tenant(2, NOON - 2 * DAY) + late)
     with Store() as store:
@@ -155,6 +155,7 @@ def test_what_was_not_seen_yet_is_not_judged_because_of_as_of(
         as_of = NOON + HOUR
         runs = engine if causal else Prophetic(engine)
         said = judge(judged["failures"], runs, tables, hearing, Window(NOON - DAY, as_of), as_of)  # type: ignore[arg-type]
-        picked = aggregate.pick(runs, tables, judged["failures"], Window(EPOCH, as_of), as_of)  # type: ignore[arg-type]
+        facts = aggregate.Straight(runs, tables)  # type: ignore[arg-type]
+        picked = facts.pick(aggregate.counted(judged["failures"]), Window(EPOCH, as_of), as_of)
         assert said.findings == ()
         assert (picked.num_rows == 0) is causal

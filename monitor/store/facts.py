@@ -1,0 +1,234 @@
+"""Facts on disk: immutable Parquet files, and the table that says which of them are live."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from monitor.clock import DAY, midnight
+from monitor.errors import PermanentError, StateError
+from monitor.frames import FACTS, conform_facts
+from monitor.model import Name, Window
+from monitor.ports import Counts, Fetched
+from monitor.store.names import remember
+from monitor.store.opening import Opened, moment, stamp
+
+ROW_GROUP = 100_000
+"""Facts in one row group of a fact file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A fact file on disk that is not live yet."""
+
+    path: Path
+    window: Window
+    rows: int
+    counts: Counts
+    names: tuple[Name, ...]
+
+
+class FactFiles(Opened):
+    """The facts of a state directory."""
+
+    def __init__(self, directory: Path | None = None, *, write: bool = True) -> None:
+        super().__init__(directory, write=write)
+        self._retired: dict[str, list[str]] = {}
+        if write:
+            self.sweep()
+
+    def write(self, source: str, window: Window, fetched: Fetched) -> Written:
+        """Put one window's facts on disk, fsynced, without making them live.
+
+        Raises
+        ------
+        PermanentError
+            Naming the file, if it cannot be written (the disk is full); nothing stays behind.
+        """
+        groups = (fetched.facts.slice(at, ROW_GROUP) for at in range(0, max(fetched.facts.num_rows, 1), ROW_GROUP))
+        path = self._put(source, window, groups)
+        return Written(path, window, fetched.facts.num_rows, fetched.counts, fetched.names)
+
+    def _put(self, source: str, window: Window, groups: Iterable[pa.Table]) -> Path:
+        """A new file of these row groups; text is made plain a group at a time."""
+        path = self._facts / f"{source}.{window.start:%Y%m%dT%H%M}.{uuid4().hex[:12]}.parquet"
+        aside = path.with_suffix(".tmp")
+        try:
+            with pq.ParquetWriter(aside, FACTS, compression="zstd") as file:
+                for group in groups:
+                    file.write_table(conform_facts(group))
+            _sync(aside)
+            aside.rename(path)
+            _sync(self._facts)
+        except BaseException as error:
+            for left in (aside, path):
+                left.unlink(missing_ok=True)
+            if isinstance(error, OSError | pa.ArrowException):
+                raise PermanentError(f"{path}: facts cannot be written: {error}") from error
+            raise
+        return path
+
+    def switch(self, source: str, written: Sequence[Written], watermark: datetime) -> None:
+        """Make these files live in place of every older one whose window they cover, and move the watermark.
+
+        It is one transaction: all of it or nothing. The older files are deleted at the source's next switch, because
+        somebody may just be reading them.
+
+        Raises
+        ------
+        StateError
+            If a live window would be replaced in part: a window is replaced whole.
+        """
+        with self.transaction() as control:
+            old: list[str] = []
+            for one in written:
+                covered = self._covered(control, source, one.window)
+                control.executemany("delete from live_files where path = ?", [(path,) for path in covered])
+                control.execute(
+                    "insert into live_files values (?, ?, ?, ?, ?, ?)",
+                    (
+                        one.path.name,
+                        source,
+                        *map(stamp, (one.window.start, one.window.end)),
+                        one.rows,
+                        _text(one.counts),
+                    ),
+                )
+                old += covered
+            remember(control, (name for one in written for name in one.names))
+            control.execute("insert or replace into watermarks values (?, ?)", (source, stamp(watermark)))
+        for path in self._retired.get(source, ()):
+            (self._facts / path).unlink(missing_ok=True)
+        self._retired[source] = old
+
+    def compact(self, source: str, before: datetime) -> list[Window]:
+        """Put the windows of each UTC day that ended by then together in one file; returns the days put together.
+
+        Facts, counts and watermark stay as they are. A day put together is one window from then on: should a row still
+        come, it is fetched and replaced whole. A crash between any two steps leaves either all the old files live or
+        the new one.
+
+        Raises
+        ------
+        PermanentError, StateError
+            If a file cannot be read or written; what was live stays live.
+        """
+        done = []
+        for day, paths in self._scattered(source, before):
+            merged = self.merge(source, day, paths)
+            retired = self._retired.pop(source, [])  # not to be deleted sooner because of this
+            self.switch(source, [merged], self.watermark(source) or day.end)
+            self._retired[source] += retired
+            done.append(day)
+        return done
+
+    def _scattered(self, source: str, before: datetime) -> list[tuple[Window, list[Path]]]:
+        """The days before then that several live files hold, each from its first window to its last."""
+        days: dict[datetime, list[tuple[Window, Path]]] = {}
+        rows = self._control.execute(
+            "select start_at, end_at, path from live_files where source = ? and end_at <= ? order by start_at",
+            (source, stamp(midnight(before))),
+        )
+        for start, end, path in rows:
+            window = Window(moment(start), moment(end))
+            if window.end <= midnight(window.start) + DAY:
+                days.setdefault(midnight(window.start), []).append((window, self._facts / path))
+        return [
+            (Window(held[0][0].start, held[-1][0].end), [path for _, path in held])
+            for held in days.values()
+            if len(held) > 1
+        ]
+
+    def merge(self, source: str, window: Window, paths: Sequence[Path]) -> Written:
+        """The facts of several live files in a new one, fsynced, which is not live yet."""
+        try:
+            path = self._put(source, window, _regrouped(paths))
+        except pa.ArrowException as error:
+            raise PermanentError(f"{paths[0]} .. {paths[-1]}: facts cannot be read: {error}") from error
+        names = [one.name for one in paths]
+        rows = self._control.execute(
+            "select rows, counts from live_files where path in (select value from json_each(?))", (json.dumps(names),)
+        ).fetchall()
+        counts = sum((Counts(**json.loads(counts)) for _, counts in rows), Counts())
+        return Written(path, window, sum(held for held, _ in rows), counts, ())
+
+    def discard(self, written: Iterable[Written]) -> None:
+        """Delete those of the files that are not live: another window of their source could not be fetched."""
+        live = set(self.live())
+        for one in written:
+            if one.path not in live:
+                one.path.unlink(missing_ok=True)
+
+    def _covered(self, control: sqlite3.Connection, source: str, window: Window) -> list[str]:
+        rows = control.execute(
+            "select path, start_at, end_at from live_files where source = ? and start_at < ? and end_at > ?",
+            (source, stamp(window.end), stamp(window.start)),
+        ).fetchall()
+        for path, start, end in rows:
+            if moment(start) < window.start or moment(end) > window.end:
+                raise StateError(f"{path}: window {start} .. {end} would be replaced only in part")
+        return [path for path, _, _ in rows]
+
+    def live(self) -> list[Path]:
+        """The fact files that count, of every source. Never a glob: a file on disk may not be live yet, or any more."""
+        return [self._facts / path for (path,) in self._control.execute("select path from live_files order by path")]
+
+    def windows(self, source: str) -> list[Window]:
+        """The windows of that source's live files, oldest first."""
+        rows = self._control.execute(
+            "select start_at, end_at from live_files where source = ? order by start_at", (source,)
+        )
+        return [Window(moment(start), moment(end)) for start, end in rows]
+
+    def counts(self) -> dict[str, Counts]:
+        """What became of the rows of each source's live windows."""
+        total: dict[str, Counts] = {}
+        for source, counts in self._control.execute("select source, counts from live_files order by source"):
+            total[source] = total.get(source, Counts()) + Counts(**json.loads(counts))
+        return total
+
+    def watermark(self, source: str) -> datetime | None:
+        """How far this source was collected, in arrival time; None before the first time."""
+        row = self._control.execute("select at from watermarks where source = ?", (source,)).fetchone()
+        return moment(row[0]) if row else None
+
+    def sweep(self) -> list[Path]:
+        """Delete fact files that are not live: left by a crash between writing and switching."""
+        live = set(self.live())
+        orphans = [path for path in self._facts.iterdir() if path not in live]
+        for path in orphans:
+            path.unlink()
+        return orphans
+
+
+def _regrouped(paths: Sequence[Path]) -> Iterator[pa.Table]:
+    """The rows of the files in order, in row groups of about `ROW_GROUP`."""
+    held: list[pa.Table] = []
+    for path in paths:
+        held.append(pq.read_table(path))
+        if sum(one.num_rows for one in held) >= ROW_GROUP:
+            yield pa.concat_tables(held)
+            held = []
+    if held:
+        yield pa.concat_tables(held)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _text(counts: Counts) -> str:
+    return json.dumps(asdict(counts))

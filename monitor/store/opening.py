@@ -1,0 +1,86 @@
+"""A state directory, opened: its lock, its control database, one transaction at a time."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from monitor.errors import StateError
+from monitor.store.control import connect, lock, look
+
+
+class Opened:
+    """A state directory, opened for writing, by one process alone, or for reading."""
+
+    def __init__(self, directory: Path | None = None, *, write: bool = True) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="mintwatch-") if directory is None else None
+        self.directory = Path(self._temporary.name) if self._temporary else Path(directory or "")
+        self._facts = self.directory / "facts"
+        if write:
+            self._facts.mkdir(parents=True, exist_ok=True)
+        elif not (self.directory / "control.db").is_file():
+            raise StateError(f"{self.directory}: expected a state directory (control.db), found none")
+        self._lock = lock(self.directory) if write else None
+        try:
+            path = self.directory / "control.db"
+            self._control = connect(None if self._temporary else path) if write else look(path)
+        except StateError:
+            self._unlock()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database and the lock."""
+        self._control.close()
+        self._unlock()
+        if self._temporary:
+            self._temporary.cleanup()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of what is written inside, or nothing.
+
+        Raises
+        ------
+        StateError
+            If the database cannot be written.
+        """
+        try:
+            self._control.execute("begin immediate")
+            yield self._control
+            self._control.execute("commit")
+        except BaseException as error:
+            if self._control.in_transaction:
+                self._control.execute("rollback")
+            if isinstance(error, sqlite3.Error):
+                raise StateError(f"{self.directory}: control.db cannot be written: {error}") from error
+            raise
+
+
+def stamp(at: datetime) -> str:
+    """Fixed-width UTC text: it sorts as the times do."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def moment(text: str) -> datetime:
+    """Back from `stamp`."""
+    return datetime.fromisoformat(text)
