@@ -1,14 +1,20 @@
-"""Logging in: what is refused before anybody is asked, and what a failure is called."""
+"""Logging in: what is refused before anybody is asked, what a failure is called, and what is told to nobody."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from monitor.errors import InputError, PermanentError, TransientError
-from monitor.login import PUBLIC, Kind, Login, credential
+from monitor.errors import InputError, MintwatchError, PermanentError, TransientError
+from monitor.login import PUBLIC, Cloud, Kind, Login, credential, scope
+from monitor.settings import Logins, Reference, load
+from monitor.testing.azure import Fault, LocalAzure, faults
 
 NOBODY = replace(PUBLIC, authority="https://localhost:9")
 LOGIN = Login(
@@ -63,3 +69,158 @@ def test_managed_identity_is_not_quietly_another_one(monkeypatch: pytest.MonkeyP
 
 def test_a_secret_is_not_in_its_repr() -> None:
     assert "hunter2" not in repr(replace(LOGIN, kind=Kind.CLIENT_SECRET, secret=lambda: "hunter2"))
+
+
+# --- against the local token endpoint ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def azure() -> Iterator[LocalAzure]:
+    with LocalAzure() as azure:
+        azure.authority.trust(LOGIN.client_id, LOGIN.tenant_id)
+        yield azure
+
+
+@pytest.fixture
+def login(azure: LocalAzure, tmp_path: Path) -> Login:
+    token = tmp_path / "token"
+    token.write_text(azure.authority.assertion() + "\n")
+    here = Cloud(authority=azure.url, query=azure.url, audience=azure.audience, arm=azure.url, vault=azure.url)
+    return replace(LOGIN, cloud=here, token_file=token, ca_bundle=azure.ca)
+
+
+def test_threads_that_find_no_token_make_one_request(azure: LocalAzure, login: Login) -> None:
+    made, before = credential(login), azure.authority.requests
+    with ThreadPoolExecutor(16) as threads:
+        tokens = set(threads.map(lambda _: made.get_token(scope(azure.audience)).token, range(16)))
+    assert (len(tokens), azure.authority.requests - before) == (1, 1)
+
+
+def test_a_file_that_was_rotated_is_read_at_once(azure: LocalAzure, login: Login) -> None:
+    assert login.token_file is not None
+    login.token_file.write_text(azure.authority.assertion(lifetime=timedelta(seconds=-60)))
+    made = credential(login)
+    with pytest.raises(TransientError, match=r"AADSTS700024: the token has expired or is not yet valid"):
+        made.warm(azure.audience)
+    login.token_file.write_text(azure.authority.assertion())
+    made.warm(azure.audience)
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "advice"),
+    [
+        ({"subject": "repo:evil/fork"}, "AADSTS700213", "subject"),
+        ({"audience": "api://other"}, "AADSTS700212", "expected api://AzureADTokenExchange"),
+        ({"issuer": "https://elsewhere"}, "AADSTS700211", "issuer"),
+        ({"signer": "stranger"}, "AADSTS700027", "signature"),
+    ],
+    ids=["subject", "audience", "issuer", "signature"],
+)
+def test_a_refusal_says_what_does_not_fit_and_repeats_no_claim(
+    azure: LocalAzure,
+    login: Login,
+    changed: dict[str, str],
+    code: str,
+    advice: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    assert login.token_file is not None
+    assertion = azure.authority.assertion(**changed)  # type: ignore[arg-type]
+    login.token_file.write_text(assertion)
+    with pytest.raises(PermanentError, match=code) as caught:
+        credential(login).warm(azure.audience)
+    assert advice in str(caught.value)
+    for text in (str(caught.value), caplog.text):
+        assert not [claim for claim in ("repo:evil/fork", "api://other", "elsewhere", assertion) if claim in text]
+
+
+def test_a_token_is_in_no_log(azure: LocalAzure, login: Login, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    assert login.token_file is not None
+    token = credential(login).get_token(scope(azure.audience)).token
+    assert token not in caplog.text
+    assert login.token_file.read_text().strip() not in caplog.text
+
+
+def test_an_audience_entra_does_not_know_is_not_retried(login: Login) -> None:
+    with pytest.raises(PermanentError, match="AADSTS500011: nobody of that audience"):
+        credential(login).warm("https://api.nowhere.example")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [faults.throttled(timedelta(hours=1)), faults.failing(503), faults.html(), faults.empty(), faults.cut_json()],
+    ids=lambda fault: fault.name,
+)
+def test_trouble_at_the_token_endpoint_passes_and_holds_nobody_up(
+    azure: LocalAzure, login: Login, fault: Fault
+) -> None:
+    made, before = credential(login), azure.authority.requests
+    azure.faults.add(fault, service="token")
+    with pytest.raises(TransientError, match="credential 'main'"):
+        made.warm(azure.audience)
+    made.warm(azure.audience)
+    assert azure.authority.requests - before <= 2
+
+
+def test_a_certificate_nobody_vouches_for_names_the_setting(azure: LocalAzure, login: Login) -> None:
+    with pytest.raises(TransientError, match="give its CA as ca_bundle"):
+        credential(replace(login, ca_bundle=None)).warm(azure.audience)
+
+
+def test_a_client_secret_works_and_warns(azure: LocalAzure, login: Login, caplog: pytest.LogCaptureFixture) -> None:
+    azure.authority.trust("33333333-0000-4000-8000-000000000003", login.tenant_id, secret="hunter2")  # noqa: S106
+    given = replace(
+        login, kind=Kind.CLIENT_SECRET, client_id="33333333-0000-4000-8000-000000000003", secret=lambda: "hunter2"
+    )
+    credential(given).warm(azure.audience)
+    assert [(one.levelname, one.message) for one in caplog.records if one.name == "mintwatch.login"] == [
+        ("WARNING", "static secret")
+    ]
+    assert "hunter2" not in caplog.text
+    with pytest.raises(PermanentError, match="AADSTS7000215: the client secret is wrong"):
+        credential(replace(given, secret=lambda: "hunter3")).warm(azure.audience)
+
+
+# --- a secret in a Key Vault ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def logins(azure: LocalAzure, login: Login, tmp_path: Path) -> Logins:
+    url = azure.url
+    text = f"""\
+credentials:
+  default:
+    addresses: {{authority: {url}, query: {url}, audience: {azure.audience}, arm: {url}, vault: {url}}}
+    tenant_id: {login.tenant_id}
+    client_id: {login.client_id}
+    token_file: token
+    ca_bundle: {azure.ca}
+workspaces: {{prod: {{id: 33333333-0000-4000-8000-000000000003}}}}
+"""
+    (tmp_path / "mintwatch.yml").write_text(text)
+    return Logins(load(tmp_path / "mintwatch.yml", {}), {})
+
+
+def test_a_secret_is_read_from_a_vault_with_the_same_login(azure: LocalAzure, logins: Logins) -> None:
+    azure.secrets.values["slack"] = "xoxb"
+    assert logins.reveal(Reference(key_vault=f"{azure.url}/secrets/slack")) == "xoxb"
+    assert logins.credential("default") is logins.credential("default")
+
+
+def test_what_a_vault_refuses_says_what_to_do(azure: LocalAzure, logins: Logins) -> None:
+    azure.secrets.values["slack"] = "xoxb"
+    with pytest.raises(PermanentError, match=r"HTTP 404 .*no such secret"):
+        logins.reveal(Reference(key_vault=f"{azure.url}/secrets/slick"))
+    azure.secrets.denied.add(LOGIN.client_id)
+    with pytest.raises(PermanentError, match=r"HTTP 403 .*az role assignment create --role 'Key Vault Secrets User'"):
+        logins.reveal(Reference(key_vault=f"{azure.url}/secrets/slack"))
+    azure.secrets.denied.clear()
+
+
+def test_no_token_goes_to_a_host_that_is_no_vault(azure: LocalAzure, logins: Logins) -> None:
+    before = azure.authority.requests
+    with pytest.raises(MintwatchError, match="expected https and a host of localhost"):
+        logins.reveal(Reference(key_vault="https://localhost.evil.example/secrets/x"))
+    assert azure.authority.requests == before
