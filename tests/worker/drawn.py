@@ -174,9 +174,15 @@ def tenants(draw: st.DrawFn) -> Tenant:
 def schedules(tenant: Tenant, most: int) -> st.SearchStrategy[list[datetime]]:
     """Up to `most` ticks in order, at any 5 minutes, between one on the first day and one when all is over.
 
-    A daemon that starts later would not judge the days before yesterday at all.
+    Most of them are close upon the arrival of some mischief. A daemon that starts later than on the first day would not
+    judge the days before yesterday at all.
     """
-    bins = st.integers(13, int((tenant.end - NOON) / BIN))
-    return st.lists(bins, max_size=most, unique=True).map(
+    last = int((tenant.end - NOON) / BIN)
+    close = st.builds(
+        lambda act, late: min(last, (act.at + act.count * act.pace + act.late - NOON) // BIN + late),
+        st.sampled_from(tenant.mischief),
+        st.integers(0, 4),
+    )
+    return st.lists(st.one_of(close, close, st.integers(13, last)), max_size=most).map(
         lambda drawn: sorted({NOON + HOUR, *(NOON + number * BIN for number in drawn), tenant.end})
     )

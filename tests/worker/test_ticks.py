@@ -66,7 +66,7 @@ def replayed(
 def test_ticks_whenever_they_come_have_found_what_a_replay_had_by_then(
     engine: DuckEngine, judged: dict[str, Rule], data: st.DataObject, names: set[str], tenant: Tenant
 ) -> None:
-    """Off: `_touched` (judge since yesterday, whatever arrived), or `judged_at <= as_of` of monitor/worker/judging.py."""
+    """Off: the last line of `_touched` of monitor/worker/ticking.py (judge since yesterday, whatever arrived)."""
     rules = [judged[name] for name in sorted(names)]
     found, _ = replayed(tenant, rules, engine, tenant.end)
     event(f"{min(len(found), 3)} findings or more")
@@ -107,7 +107,10 @@ def day() -> Tenant:
 def test_a_day_of_ticks_every_five_minutes_concludes_what_a_replay_concludes(
     engine: DuckEngine, judged: dict[str, Rule]
 ) -> None:
-    """Findings, incidents, every decision with its moment, and every message, word for word."""
+    """Findings, incidents, every decision with its moment, and every message, word for word.
+
+    Off: `judged_at <= as_of` in `judge` of monitor/worker/judging.py (say it before the overlap is over).
+    """
     rules = [judged[name] for name in ("failures", "surge", "country")]
     tenant, told = day(), Memory()
     _, wanted = replayed(tenant, rules, engine, DAWN + DAY)
