@@ -36,7 +36,7 @@ OPERATIONS: Final[Mapping[str, str]] = {
 START: Final = "Start"
 DEPLOYED: Final = {"deployment": 0.74, "vault_write": 0.14, "diagnostics_written": 0.06, "role_assignment": 0.05}
 BY_HAND: Final = {"deployment": 0.4, "role_assignment": 0.22, "vault_write": 0.14, "role_removed": 0.1}
-RARE: Final = {"vault_policy": 0.06, "vault_opened": 0.03, "arm_federation": 0.03, "diagnostics_removed": 0.02}
+RARE: Final = {"vault_policy": 0.03, "vault_opened": 0.02, "arm_federation": 0.02, "diagnostics_removed": 0.02}
 _CLAIM: Final = "http://schemas.microsoft.com/identity/claims"
 _UPN: Final = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"
 
@@ -47,7 +47,7 @@ def infrastructure(world: World, diaries: Sequence[Diary]) -> list[Note]:
     for diary in diaries:
         one = diary.persona
         rate, turns = {
-            "pipeline": (0.8, DEPLOYED | {"arm_federation": 0.01}),
+            "pipeline": (0.8, DEPLOYED | {"arm_federation": 0.004}),
             "admin": (0.25, BY_HAND | RARE),
         }.get(one.behaviour, (0.0, {}))
         if not rate:
