@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from monitor import clock
+from monitor.entra import CODES
 from monitor.sources.fold import QUERIES
 from monitor.testing.azure import LocalAzure, Trusted, Workspace
+from monitor.worker import checking
 from tests.cli.conftest import Command, Said
 
 ID = "33333333-0000-4000-8000-000000000003"
@@ -267,3 +270,29 @@ def test_no_settings_at_all_say_how_to_begin(
     monkeypatch.chdir(tmp_path)
     said = mintwatch("check")
     assert (said.code, "mintwatch init writes one" in said.err) == (2, True)
+
+
+# --- what the page says, which the advice sends people to -------------------------------------------------------------
+
+PAGE = Path(__file__).parents[2] / "docs" / "azure.md"
+
+
+def test_both_roles_of_the_page_name_the_tables_that_are_read_and_no_other() -> None:
+    text = PAGE.read_text("utf-8")
+    read = {table for query in QUERIES.values() for table in query.tables}
+    assert set(re.findall(r"workspaces/query/(\w+)/read", text)) == read
+    assert set(re.findall(r"tables:name\] StringEquals '(\w+)'", text)) == read
+
+
+def test_the_page_has_the_headings_that_the_advice_names() -> None:
+    headings = re.findall(r"^## (.*)$", PAGE.read_text("utf-8"), re.MULTILINE)
+    source = "\n".join(path.read_text("utf-8") for path in Path(checking.__file__).parent.glob("*.py"))
+    named = re.findall(r"docs/azure\.md, ([A-Z][\w ]+)", source)
+    assert named
+    assert set(named) <= set(headings)
+
+
+def test_the_page_explains_what_a_check_says() -> None:
+    text = PAGE.read_text("utf-8")
+    for code in re.findall(r"`(AADSTS\d+)`", text):
+        assert code in CODES

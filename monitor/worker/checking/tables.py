@@ -63,7 +63,12 @@ def _absent(about: str, table: str, source: Watched, place: Place) -> Checked:
     said = "never got a row, or this credential has no right to it: Log Analytics does not tell which"
     todo = ("# if it should have rows:", *place.setting(table))
     todo += (f"# if it has them, the role {ROLE!r} with this table (docs/azure.md, The least it needs):",)
-    return Checked(Verdict.WRONG, about, said, (*todo, *place.role()[1:], _off(source)))
+    return Checked(_missed(source), about, said, (*todo, *place.role()[1:], _off(source)))
+
+
+def _missed(source: Watched) -> Verdict:
+    """How bad it is that there are no rows: of risks there are none on a good day."""
+    return Verdict.NOTE if source.query.stream == "risk" else Verdict.WRONG
 
 
 def _off(source: Watched) -> str:
@@ -79,7 +84,7 @@ def _looked(about: str, table: str, source: Watched, place: Place, asker: Asker)
     newest = asker.newest(table, BACK)
     said = f"no row for a day; the newest is of {iso(newest)}" if newest else f"no row for {BACK.days} days"
     todo = ("# if its diagnostic setting is gone:", *place.setting(table), _off(source))
-    return Looked(False, Checked(Verdict.WRONG, about, said, todo), others)
+    return Looked(False, Checked(_missed(source), about, said, todo), others)
 
 
 def _arriving(about: str, lately: Lately, source: Watched) -> Checked:
