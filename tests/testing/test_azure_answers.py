@@ -116,6 +116,24 @@ def test_a_custom_column_exists_once_some_row_needed_it(azure: LocalAzure, tmp_p
         assert "_ingestion_time" not in columns
 
 
+def test_a_column_that_is_added_is_not_taken_for_one_that_was_there(azure: LocalAzure, tmp_path: Path) -> None:
+    held = workspace(azure)
+    held.append("AzureDiagnostics", [{"TimeGenerated": START}], arrived=START)
+    with asker(azure, tmp_path, held=held) as client:
+        added = 'AzureDiagnostics | extend id_s = column_ifexists("id_s", "none")'
+        assert client.rows(f"{added} | project id_s") == [["none"]]
+        kept = f'let Completed = {added}; Completed | extend again = column_ifexists("id_s", "lost") | project again'
+        assert client.rows(kept) == [["none"]]
+
+
+def test_a_table_may_grow_between_two_questions(azure: LocalAzure, tmp_path: Path) -> None:
+    held = workspace(azure)
+    held.before = lambda _: held.append("SigninLogs", sign_ins(1), arrived=START)
+    with asker(azure, tmp_path, held=held) as client:
+        assert [client.rows("SigninLogs | count") for _ in range(3)] == [[[1]], [[2]], [[3]]]
+    assert [question.kql for question in held.asked] == ["SigninLogs | count"] * 3
+
+
 def test_an_older_workspace_lacks_columns_until_the_query_adds_them(azure: LocalAzure, tmp_path: Path) -> None:
     held = workspace(azure)
     held.declare("SigninLogs", ["TimeGenerated", "Id", "ResultType"])

@@ -62,6 +62,7 @@ class _Walk:
     read: dict[str, None] = field(default_factory=dict)
     lets: dict[str, frozenset[str]] = field(default_factory=dict)
     given: set[str] = field(default_factory=set)
+    new: str = ""  # the name that the expression at hand gives for the first time
     timed: bool = False
 
     def text(self, at: int) -> str:
@@ -158,9 +159,9 @@ def _walk(walk: _Walk) -> None:
         elif word.text == ";":
             if let:
                 walk.lets[let] = scopes[0].there | walk.given
-            scopes, let = [_Scope()], ""
+            scopes, let, walk.new = [_Scope()], "", ""
         elif word.text == "|" and walk.words[at + 1 : at + 2]:
-            scopes[-1].operator = walk.text(at + 1)
+            scopes[-1].operator, walk.new = walk.text(at + 1), ""
         elif word.text == "let" and walk.text(at + 2) == "=":
             let, at = walk.text(at + 1), at + 2
         elif word.kind == "name":
@@ -175,6 +176,7 @@ def _name(walk: _Walk, scope: _Scope, at: int) -> int:
     if walk.text(at - 1) == "." or (name in walk.given and following != "("):
         return at
     if following == "=":
+        walk.new = "" if name in walk.given else name
         walk.given.add(name)
     elif following == "(":
         return _call(walk, scope, at)
@@ -222,5 +224,5 @@ def _chosen(walk: _Walk, scope: _Scope, column: str, default: str) -> str:
     The text of the query then does not change with every column that appears.
     """
     null = default in {'""', "''"} or default.endswith("(null)")
-    there = column in scope.there or column in walk.given
+    there = column in scope.there or (column in walk.given and column != walk.new)
     return column if there or (null and column in scope.possible) else f"({default})"

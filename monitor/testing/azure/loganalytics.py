@@ -68,13 +68,13 @@ class LogAnalytics:
             )
         if not workspace.readable(asking.client_id):
             return insufficient()
-        now = self._clock.now
         try:
             question = _question(request)
+            workspace.heard(question)
+            now = self._clock.now
             window = span(question.timespan, now)
         except (ValueError, KeyError) as error:
             return refused(400, "BadArgumentError", f"The request had some invalid properties: {error}")
-        workspace.asked.append(question)
         try:
             answer = self._answerer.answer(workspace, asking.client_id, question.kql, window, now)
         except RefusedError as error:

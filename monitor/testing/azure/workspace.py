@@ -43,6 +43,9 @@ class Workspace:
         Table -> plan, where it is not Analytics.
     without_arm
         Client ids that Resource Manager tells nothing.
+    before
+        Called with each question before it is answered: here a test lets tables grow or time pass, so that two queries
+        of one tick see different rows.
     asked
         Every query that reached it, oldest first; one that met a fault on the way may not have.
     """
@@ -56,10 +59,16 @@ class Workspace:
         self.schemas = schemas
         self.plans: dict[str, Plan] = {}
         self.without_arm: set[str] = set()
+        self.before: Callable[[Question], object] = lambda _: None
         self.asked: list[Question] = []
         self._tables: dict[str, Table] = {}
         self._granted: dict[str, frozenset[str] | None] | None = None
         self._lock = threading.RLock()
+
+    def heard(self, question: Question) -> None:
+        """Take note of a question that is about to be answered."""
+        self.asked.append(question)
+        self.before(question)
 
     def declare(self, table: str, columns: Collection[str] | None = None) -> None:
         """Let a table have these columns of its schema only, as an older workspace has."""
