@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -135,6 +136,15 @@ def test_faults_keep_their_appointments(azure: LocalAzure, client: Asker) -> Non
     assert len(client.rows(COUNT)) == 10
     assert client.refusal("SigninLogs | take 0") == (403, "InsufficientAccessError")
     assert azure.faults.waiting() == 1
+
+
+@pytest.mark.parametrize("fault", faults.EVERY, ids=lambda fault: fault.name)
+def test_no_fault_outlives_its_request(azure: LocalAzure, client: Asker, fault: Fault) -> None:
+    azure.faults.add(fault)
+    with contextlib.suppress(Exception):
+        client.ask(COUNT)
+    assert client.rows(COUNT) == [["7", 1.5, 2.5]] * 10
+    assert azure.faults.waiting() == 0
 
 
 def test_the_token_endpoint_can_fail_too(azure: LocalAzure, tmp_path: Path) -> None:

@@ -279,3 +279,33 @@ def _nulls(table: Body) -> list[Json]:
 
 NOTHING: Final = Fault("nothing")
 """What happens to a request nobody made an appointment for."""
+
+EVERY: Final = (
+    throttled(),
+    throttled(timedelta(seconds=1)),
+    throttled(timedelta(hours=1)),
+    forbidden(),
+    failing(500),
+    failing(502),
+    failing(503),
+    timed_out(),
+    reset(),
+    reset(0.5),
+    html(),
+    html(502),
+    no_content(),
+    empty(),
+    cut_json(),
+    no_rows(),
+    no_columns(),
+    no_tables(),
+    long_row(),
+    odd_numbers(),
+    null_cells(),
+    null_cells("string"),
+    null_cells("datetime"),
+    partial(),
+    partial(0.0),
+    partial(tables=False),
+)
+"""One of each kind that takes no time, for tests that draw."""
