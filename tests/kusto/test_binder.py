@@ -1,5 +1,8 @@
 """The binder itself: what is wrong with a query is said, with its place; what is right is not."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from monitor.rules import KUSTO_FACTS
@@ -49,3 +52,11 @@ def test_a_complaint_says_where_in_the_query_as_sent() -> None:
     (one,) = complaints([Question("q", "SigninLogs\n| where Identitty == who", TABLES, {"who": "x"})])
     assert (one.line, one.column, one.severity) == (2, 9, "Error")
     assert str(one).startswith("q:2:9: Error KS142")
+
+
+def test_what_npm_installs_is_pinned_by_hash_and_named_by_no_address() -> None:
+    text = Path(__file__).with_name("package-lock.json").read_text(encoding="utf-8")
+    packages = {name: one for name, one in json.loads(text)["packages"].items() if name}
+    assert packages
+    assert "://" not in text
+    assert all(one["integrity"].startswith("sha512-") for one in packages.values())
