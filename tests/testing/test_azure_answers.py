@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -216,6 +218,19 @@ def test_unknown_workspaces_and_paths_are_404(azure: LocalAzure, tmp_path: Path)
     with asker(azure, tmp_path) as client:
         azure.drop(client.workspace.id)
         assert client.refusal("print 1") == (404, "ResourceNotFoundError")
+
+
+def test_questions_asked_at_once_get_their_own_answers(azure: LocalAzure, tmp_path: Path) -> None:
+    azure.limits = Limits(requests=None, concurrent=None)
+    with ExitStack() as stack:
+        clients = []
+        for count in range(1, 5):
+            held = workspace(azure)
+            held.append("SigninLogs", sign_ins(count), arrived=START)
+            clients.append(stack.enter_context(asker(azure, tmp_path, held=held)))
+        pool = stack.enter_context(ThreadPoolExecutor(len(clients)))
+        answers = list(pool.map(lambda client: [client.rows("SigninLogs | count") for _ in range(10)], clients))
+    assert answers == [[[[count]]] * 10 for count in range(1, 5)]
 
 
 def later(arrived: Moments) -> Moments:

@@ -13,9 +13,10 @@ from typing import Final, Self
 from monitor.tables import SCHEMAS
 from monitor.testing.azure import faults as going_wrong
 from monitor.testing.azure import loganalytics
+from monitor.testing.azure.appointments import NOTHING, Faults
 from monitor.testing.azure.authority import Authority
 from monitor.testing.azure.clocks import Clock
-from monitor.testing.azure.faults import Fault, Faults
+from monitor.testing.azure.faults import Fault
 from monitor.testing.azure.http import NO_PATH, Json, Reply, Request, Service, refused
 from monitor.testing.azure.limits import Limits, Meter
 from monitor.testing.azure.loganalytics import LogAnalytics
@@ -126,7 +127,7 @@ class LocalAzure:
         service = _service(request.path)
         with self._lock:
             self.requests[service] += 1
-        fault = self.faults.due(service, request) or going_wrong.NOTHING
+        fault = self.faults.due(service, request) or NOTHING
         try:
             reply = fault.instead or self._held(request, service, fault)
         except Exception:  # noqa: BLE001  # the server's thread has nobody else to tell
