@@ -105,6 +105,18 @@ class LogSource(Protocol):
         """
         ...
 
+    def counted(self, window: Window, now: datetime) -> Mapping[datetime, Counts]:
+        """What `fetch` would count in each `step` of the window, by the step's start, without fetching it.
+
+        Steps without rows may be left out; `ignored` rows need not be counted.
+
+        Raises
+        ------
+        TransientError, PermanentError
+            If any part of it could not be read.
+        """
+        ...
+
     def rows(self, window: Window, where: str, limit: int) -> pd.DataFrame:
         """Raw rows of the table that satisfy the KQL predicate `where`, as evidence for a person; at most `limit`."""
         ...

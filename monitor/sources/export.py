@@ -18,20 +18,12 @@ from monitor.errors import QueryError
 from monitor.kql import DuckEngine, Slice, Value
 from monitor.model import Window
 from monitor.ports import Counts, Fetched
-from monitor.sources import fold
+from monitor.sources import arrivals, fold
 from monitor.sources.files import Opened, Table, opened_tables
 from monitor.sources.pieces import ROWS, pieces
 from monitor.sources.report import Report
 
-_RECEIVED: Final = "coalesce(_TimeReceived, happened + settle)"
-
-ARRIVAL: Final = f"iff(happened > {_RECEIVED} and happened <= {_RECEIVED} + 2d, happened, {_RECEIVED})"
-"""When a row arrived: as exported, else assumed; not before it happened, whatever two clocks that disagree say."""
-
-_FOREIGN: Final[Mapping[str, str]] = {
-    "AzureDiagnostics": 'not(ResourceProvider =~ "MICROSOFT.KEYVAULT" and Category =~ "AuditEvent")'
-}
-"""Rows of a table that several services share and that are not the source's."""
+ARRIVAL: Final = arrivals.arrival("_TimeReceived")
 
 _NOTHING: Final = pa.table({"TimeGenerated": pa.array([], pa.timestamp("us", tz="UTC"))})
 
@@ -65,35 +57,33 @@ class ExportSource:
         self._issuer = issuer
         self._rows_at_once = rows_at_once
         self._fold = fold.filled(fold.text(query.name), ARRIVAL, lambda column: column)
+        self._counting = fold.filled(fold.counting(query.name, step), ARRIVAL, lambda column: column)
 
     def changed(self, since: datetime | None, now: datetime) -> Sequence[Window]:
         """Windows of width `step` with rows that arrived in [since, now), or near such rows."""
         after = since if since is not None else clock.EPOCH
-        starts: set[datetime] = set()
+        spans: list[tuple[datetime, datetime]] = []
         for table, held in self.tables.items():
-            kql = _changes(table)
+            kql = arrivals.changed((table,), ARRIVAL)
             values: dict[str, Value] = {"after": after, "as_of": now, "settle": self.settle}
             values |= {"earliest_possible": held.first, "latest_possible": held.last}
-            for row in self._engine.run(kql, {table: held.paths}, values).to_pylist():
-                first, last = row["earliest"] - fold.MARGIN, row["latest"] + fold.MARGIN
-                start = clock.floor(first, self.step)
-                while start <= last:
-                    starts.add(start)
-                    start += self.step
-        return [Window(start, start + self.step) for start in sorted(starts)]
+            rows = self._engine.run(kql, {table: held.paths}, values).to_pylist()
+            spans += [(row["earliest"], row["latest"]) for row in rows]
+        return arrivals.touched(spans, fold.MARGIN, self.step)
 
     def fetch(self, window: Window, now: datetime) -> Fetched:
         """All of the window that had arrived before `now`."""
         groups = [group for table in self.tables.values() for group in table.groups]
         cut = pieces(window, fold.MARGIN, groups, self._rows_at_once)
-        done = fold.unpacked(self._query, (self._folded(piece, now) for piece in cut))
-        ignored = sum(self._ignored(name, window, now) for name in self.tables if name in _FOREIGN)
+        done = fold.unpacked(self._query, (self._asked(self._fold, piece, now) for piece in cut), self.name)
+        ignored = sum(self._ignored(name, window, now) for name in self.tables if name in arrivals.OURS)
         return replace(done, counts=done.counts + Counts(read=ignored, ignored=ignored))
 
     def _ignored(self, name: str, window: Window, now: datetime) -> int:
         """Rows of the window that are another service's."""
         kql = (
-            f"{name} | where TimeGenerated >= window_start and TimeGenerated < window_end and {_FOREIGN[name]}"
+            f"{name} | where TimeGenerated >= window_start and TimeGenerated < window_end"
+            f" | where not({arrivals.OURS[name]})"
             f" | extend happened = TimeGenerated | extend arrived = {ARRIVAL} | where arrived < as_of | count"
         )
         values = fold.values(self._query, window, now, self._issuer)
@@ -102,12 +92,19 @@ class ExportSource:
         (count,) = self._engine.run(kql, {name: piece}, values).column(0).to_pylist()
         return int(count)
 
-    def _folded(self, window: Window, now: datetime) -> pa.Table:
+    def counted(self, window: Window, now: datetime) -> Mapping[datetime, Counts]:
+        """What `fetch` would count in each `step` of the window, by the step's start, without fetching it."""
+        groups = [group for table in self.tables.values() for group in table.groups]
+        cut = pieces(window, fold.MARGIN, groups, self._rows_at_once)
+        return fold.counts(self._asked(self._counting, piece, now) for piece in cut)
+
+    def _asked(self, kql: str, window: Window, now: datetime) -> pa.Table:
         tables: dict[str, pa.Table | Slice] = dict.fromkeys(self._query.tables, _NOTHING)
         for name, table in self.tables.items():
             start, end = max(window.start - fold.MARGIN, table.first), min(window.end + fold.MARGIN, table.last)
             tables[name] = Slice(table.paths, "TimeGenerated", start, end)
-        return self._engine.run(self._fold, tables, fold.values(self._query, window, now, self._issuer))
+        values = fold.values(self._query, window, now, self._issuer)
+        return self._engine.run(kql, tables, values)
 
     def rows(self, window: Window, where: str, limit: int) -> pd.DataFrame:
         """Raw rows of the window's tables that satisfy `where`, oldest first; at most `limit`.
@@ -135,33 +132,10 @@ class ExportSource:
         return pd.concat(frames, ignore_index=True).head(limit) if frames else pd.DataFrame()
 
 
-def _changes(table: str) -> str:
-    return _CHANGED.format(table=table, happened=_HAPPENED.get(table, _happened("CreatedDateTime")))
-
-
 def _words(query: fold.Query, table: str) -> frozenset[str]:
     """Every word of what is asked of a table for its facts; a column that is not among them is not read."""
-    return frozenset(re.findall(r"\w+", " ".join((fold.text(query.name), _changes(table), _FOREIGN.get(table, "")))))
-
-
-def _happened(column: str) -> str:
-    """When a row happened, as the queries have it: a time of creation that is missing or absurd does not count."""
-    return f"iff(isnull({column}) or {column} > TimeGenerated + 1d, TimeGenerated, {column})"
-
-
-_HAPPENED: Final = {
-    "AuditLogs": _happened("ActivityDateTime"),
-    "AZKVAuditLogs": "TimeGenerated",
-    "AzureDiagnostics": "TimeGenerated",
-    "AzureActivity": "TimeGenerated",
-    "AADServicePrincipalRiskEvents": _happened("LastUpdatedDateTime"),
-}
-
-_CHANGED: Final = (
-    "{table} | where TimeGenerated >= earliest_possible and TimeGenerated < latest_possible"
-    f" | extend happened = {{happened}} | extend arrived = {ARRIVAL} | where arrived >= after and arrived < as_of"
-    " | summarize earliest = min(TimeGenerated), latest = max(TimeGenerated) by start = bin(TimeGenerated, 1h)"
-)
+    asked = (fold.text(query.name), arrivals.changed((table,), ARRIVAL), arrivals.OURS.get(table, ""))
+    return frozenset(re.findall(r"\w+", " ".join(asked)))
 
 
 @dataclass(frozen=True, slots=True)

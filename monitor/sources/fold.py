@@ -64,14 +64,28 @@ QUERIES: Final[Mapping[str, Query]] = {
 
 @cache
 def text(name: str) -> str:
-    """The query of that source as shipped, placeholders and all: its projection, then the fold."""
+    """The query of that source as shipped, placeholders and all: its projection, one copy of each row, the fold."""
+    return _joined(name, "deduplicate", "fold")
+
+
+@cache
+def counting(name: str, step: timedelta) -> str:
+    """The same without the fold: rows are only counted, for each `step` of the window."""
+    return _joined(name, "deduplicate", "count").replace("$step", _literal(step))
+
+
+def _joined(*parts: str) -> str:
     folder = files("monitor") / "queries"
-    return "\n".join((folder / f"{part}.kql").read_text(encoding="utf-8") for part in (name, "fold"))
+    return "\n".join((folder / f"{part}.kql").read_text(encoding="utf-8") for part in parts)
 
 
-def filled(template: str, arrival: str, column: Callable[[str], str]) -> str:
-    """`template` with `$arrival` and each optional column `$name` replaced; nothing else in it ever is."""
-    return re.sub(r"\$(\w+)", lambda found: arrival if found[1] == "arrival" else column(found[1]), template)
+def filled(template: str, arrival: str, column: Callable[[str], str], shard: str = "") -> str:
+    """`template` with `$arrival`, `$shard` and each optional column `$name` replaced; nothing else in it ever is.
+
+    `shard` is an operator that lets a part of the identities through; without it all are.
+    """
+    given = {"arrival": arrival, "shard": shard}
+    return re.sub(r"\$(\w+)", lambda found: given[found[1]] if found[1] in given else column(found[1]), template)
 
 
 def lets(values: Mapping[str, Value]) -> str:
@@ -104,8 +118,8 @@ def values(query: Query, window: Window, now: datetime, issuer: str) -> dict[str
     }
 
 
-def unpacked(query: Query, answers: Iterable[pa.Table]) -> Fetched:
-    """What the query's answers say, together: one answer per piece of the window, taken one at a time.
+def unpacked(query: Query, answers: Iterable[pa.Table], source: str) -> Fetched:
+    """What the query's answers say of `source`: one answer per piece of the window, taken one at a time.
 
     Spellings are made one (addresses, details), and facts that are alike are added up. Text is dictionary-encoded: a
     month of it is then small.
@@ -115,10 +129,22 @@ def unpacked(query: Query, answers: Iterable[pa.Table]) -> Fetched:
         kept = answer
         if late := pc.sum(answer["late"]).as_py():
             kept = answer.filter(pc.invert(answer["late"]))
-        facts.append(_facts(query, kept))
+        facts.append(_facts(query, kept, source))
         names.append(_named(answer))
         counts += _counts(answer, _sum(answer.filter(answer["late"]), "events") if late else 0)
     return Fetched(_merged(facts), _names(pa.concat_tables(names)), counts)
+
+
+def counts(answers: Iterable[pa.Table]) -> dict[datetime, Counts]:
+    """What the answers to `counting` say of each step, by its start."""
+    found: dict[datetime, Counts] = {}
+    for answer in answers:
+        for row in answer.to_pylist():
+            read, folded, strayed = int(row["copies"]), int(row["events"]), int(row["strayed"])
+            late = folded if row["late"] else 0
+            one = Counts(read, folded - late, read - folded - strayed, late, strayed)
+            found[row["start"]] = found.get(row["start"], Counts()) + one
+    return found
 
 
 def _counts(answer: pa.Table, late: int) -> Counts:
@@ -130,11 +156,11 @@ def _sum(table: pa.Table, column: str) -> int:
     return int(pc.sum(table[column]).as_py() or 0)
 
 
-def _facts(query: Query, kept: pa.Table) -> pa.Table:
+def _facts(query: Query, kept: pa.Table, source: str) -> pa.Table:
     """FACTS of an answer, text encoded; some of its rows may now be alike."""
     ips, prefixes = _respelled(_encoded(kept["ip"]), addresses.canonical)
     texts, _ = _respelled(_encoded(kept["detail"]), lambda text: (details.canonical(text), ""))
-    given = {"stream": query.stream, "source": query.name, "marks": ""}
+    given = {"stream": query.stream, "source": source, "marks": ""}
     columns = {name: _repeated(value, kept.num_rows) for name, value in given.items()}
     columns |= {"ip": ips, "prefix": prefixes, "detail": texts, "kind": kept["caller_kind"]}
     return _packed({name: columns[name] if name in columns else kept[name] for name in FACTS.names})

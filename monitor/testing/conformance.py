@@ -19,7 +19,7 @@ from monitor.clock import DAY, floor, midnight
 from monitor.errors import FrameError, MintwatchError
 from monitor.frames import FACTS, SCORES, conform, conform_facts
 from monitor.model import Message, Window
-from monitor.ports import Detector, LogSource, Notifier, Past
+from monitor.ports import Counts, Detector, LogSource, Notifier, Past
 
 FRAMES: Final = ("activity", "spans", "after", "days")
 NUMBERS: Final = ("observed", "expected", "low", "high", "log_p", "said", "judged", "said_all", "judged_all")
@@ -92,7 +92,9 @@ def _source(logs: LogSource, now: datetime) -> Iterator[str]:
         yield "changed: expected nothing to have arrived in no time"
     if not windows:
         return
-    yield from _fetched(logs, Window(min(windows).start, max(one.end for one in windows)), now)
+    whole = Window(min(windows).start, max(one.end for one in windows))
+    yield from _fetched(logs, whole, now)
+    yield from _counted(logs, whole, now)
 
 
 def _fetched(logs: LogSource, whole: Window, now: datetime) -> Iterator[str]:
@@ -113,6 +115,20 @@ def _fetched(logs: LogSource, whole: Window, now: datetime) -> Iterator[str]:
     counts = logs.fetch(whole, now).counts
     if counts.read != counts.kept + counts.doubled + counts.late + counts.strayed + counts.ignored:
         yield "fetch: expected every row read to be accounted for"
+
+
+def _counted(logs: LogSource, whole: Window, now: datetime) -> Iterator[str]:
+    counted = logs.counted(whole, now)
+    steps = list(whole.pieces(logs.step))
+    if not set(counted) <= {one.start for one in steps}:
+        yield "counted: expected only starts of steps in the window"
+    fetched = {one.start: _heeded(logs.fetch(one, now).counts) for one in steps}
+    if any(_heeded(counted.get(start, Counts())) != counts for start, counts in fetched.items()):
+        yield "counted: expected in each step what fetch counts in it"
+
+
+def _heeded(counts: Counts) -> Counts:
+    return replace(counts, read=counts.read - counts.ignored, ignored=0)
 
 
 def _bag(tables: Sequence[pa.Table]) -> list[str]:

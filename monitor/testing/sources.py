@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -97,6 +97,16 @@ class ScriptedSource:
             for one in {event.identity: event for event in sorted(mine, key=lambda one: one.at)}.values()
         )
         return Fetched(self._facts(mine), names, counts)
+
+    def counted(self, window: Window, now: datetime) -> Mapping[datetime, Counts]:
+        """What `fetch` would count in each `step` of the window.
+
+        Raises
+        ------
+        TransientError
+            If that was scripted.
+        """
+        return {piece.start: self.fetch(piece, now).counts for piece in window.pieces(self.step)}
 
     def rows(self, window: Window, where: str, limit: int) -> pd.DataFrame:  # noqa: ARG002
         """The events of the window, whatever `where` says; at most `limit`."""

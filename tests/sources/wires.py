@@ -112,9 +112,10 @@ def serving(folder: Path) -> Iterator[Wire]:
 
 
 class Pass:
-    """A token of nobody's; `error` is what logging in fails with."""
+    """A token, by default nobody's; `error` is what logging in fails with."""
 
-    def __init__(self) -> None:
+    def __init__(self, token: str = "a.b.c") -> None:  # noqa: S107 - it opens nothing
+        self.token = token
         self.error: Exception | None = None
         self.scopes: set[str] = set()
 
@@ -122,13 +123,13 @@ class Pass:
         if self.error:
             raise self.error
         self.scopes |= set(scopes)
-        return AccessToken("a.b.c", 4_000_000_000)
+        return AccessToken(self.token, 4_000_000_000)
 
     def get_token_info(self, *scopes: str, options: object = None) -> AccessTokenInfo:  # noqa: ARG002
         if self.error:
             raise self.error
         self.scopes |= set(scopes)
-        return AccessTokenInfo("a.b.c", 4_000_000_000)
+        return AccessTokenInfo(self.token, 4_000_000_000)
 
     def close(self) -> None:
         """Nothing to close."""

@@ -57,6 +57,10 @@ class UnresolvedError(AbsentError):
         self.unresolved = unresolved
 
 
+class RefusedError(PermanentError):
+    """A question the service does not understand."""
+
+
 _TOO_LARGE: Final = frozenset(
     {
         # HRESULTs as signed decimals (Kusto "query limits"): E_QUERY_RESULT_SET_TOO_LARGE 0x80DA0003,
@@ -97,7 +101,7 @@ def answered(where: str, status: int, headers: Mapping[str, str], body: object, 
         return unreadable(where, f"HTTP {status} is no answer to a question")
     if "SEM0100" in codes and (found := next(filter(None, (_UNRESOLVED.search(text) for _, text in told)), None)):
         return Fault(Outcome.ABSENT, UnresolvedError(what, found[1]))
-    return Fault(Outcome.REFUSED, PermanentError(what))
+    return Fault(Outcome.REFUSED, RefusedError(what))
 
 
 def partial(where: str, error: object) -> Fault:

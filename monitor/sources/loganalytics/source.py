@@ -1,0 +1,249 @@
+"""Tables of a Log Analytics workspace as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+
+from monitor import clock
+from monitor.clock import DAY
+from monitor.errors import AbsentError, QueryError, TooLargeError, TransientError
+from monitor.kql import Value
+from monitor.model import Window
+from monitor.ports import Counts, Fetched
+from monitor.sources import arrivals, fold
+from monitor.sources.loganalytics import schema
+from monitor.sources.loganalytics.client import Workspace
+from monitor.sources.loganalytics.faults import RefusedError, UnresolvedError
+
+ARRIVAL: Final = arrivals.arrival("ingestion_time()")
+
+HISTORY: Final = timedelta(days=35)
+"""How far back a source is read that was never read before."""
+
+OVERLAP: Final = timedelta(minutes=15)
+"""How far back arrivals are looked at again: `ingestion_time()` is approximate, and rows show later than it says."""
+
+SHORTEST: Final = timedelta(minutes=1)
+"""A window no longer than this is split by identity, a longer one in halves."""
+
+_ADVICE: Final = (
+    "no row ever arrived in it, or we may not read it: expected a diagnostic setting that sends it to this workspace,"
+    " and a role that may query it"
+)
+_HEX: Final = "0123456789abcdef"
+_LONGEST_PREFIX: Final = 2
+
+
+class LogAnalyticsSource:
+    """One stream source in a workspace; implements `ports.LogSource`.
+
+    Attributes
+    ----------
+    absent
+        Table -> columns the queries name and the table lacks, as far as is known; None: the table itself is not there.
+    """
+
+    def __init__(
+        self,
+        query: fold.Query,
+        workspace: Workspace,
+        *,
+        name: str,
+        issuer: str = "entra",
+        settle: timedelta | None = None,
+        overlap: timedelta = OVERLAP,
+        bound: timedelta = fold.BOUND,
+        step: timedelta = timedelta(hours=1),
+        history: timedelta = HISTORY,
+    ) -> None:
+        if DAY % step:
+            raise ValueError(f"{name}: expected a step that divides a day, got {step}")
+        self.name = name
+        self.stream = query.stream
+        self.settle = query.settle if settle is None else settle
+        self.overlap = overlap
+        self.bound = bound
+        self.step = step
+        self.absent: Mapping[str, tuple[str, ...] | None] = {}
+        self._query = query
+        self._workspace = workspace
+        self._issuer = issuer
+        self._history = history
+        self._looked_at = clock.EPOCH
+
+    def changed(self, since: datetime | None, now: datetime) -> Sequence[Window]:
+        """Windows of width `step` with rows that arrived in [since, now), or near such rows, by one question.
+
+        Of a source never read before, those with rows of the last `history`.
+
+        Raises
+        ------
+        AbsentError
+            If no table of the source is there.
+        TransientError, PermanentError
+            If the question was not answered.
+        """
+        earliest = now - self._history if since is None else min(since, now) - self.bound - DAY
+        span = Window(earliest, now + 2 * DAY)  # nothing is generated more than a day ahead
+        values: dict[str, Value] = {"after": since or clock.EPOCH, "as_of": now, "settle": self.settle}
+        values |= {"earliest_possible": span.start, "latest_possible": span.end}
+        kql = arrivals.changed(self._query.tables, ARRIVAL)
+        rows = self._ask(kql, values, span, now, "changed").to_pylist()
+        return arrivals.touched([(row["earliest"], row["latest"]) for row in rows], fold.MARGIN, self.step)
+
+    def fetch(self, window: Window, now: datetime) -> Fetched:
+        """All of the window that had arrived before `now`.
+
+        An answer that is too large is asked for in halves, and a minute of one by identity.
+
+        Raises
+        ------
+        TooLargeError
+            If even the smallest part did not fit; it is named.
+        TransientError, PermanentError
+            If any part of it could not be read.
+        """
+        return fold.unpacked(self._query, self._whole(window, now), source=self.name)
+
+    def rows(self, window: Window, where: str, limit: int) -> pd.DataFrame:
+        """Raw rows of the window's tables that satisfy `where`, oldest first; at most `limit`.
+
+        Raises
+        ------
+        QueryError
+            If `where` fits none of the tables.
+        TransientError, PermanentError
+            If a question was not answered.
+        """
+        frames: list[pd.DataFrame] = []
+        failures: list[QueryError] = []
+        values: dict[str, Value] = {"window_start": window.start, "window_end": window.end}
+        for table in self._query.tables:
+            kql = (
+                f"{table} | where TimeGenerated >= window_start and TimeGenerated < window_end\n"
+                f"| where {where}\n| sort by TimeGenerated asc | take {int(limit)}"
+            )
+            try:
+                answer = self._workspace.ask(fold.lets(values) + kql, window, source=self.name, purpose="rows")
+                frames.append(answer.to_pandas())
+            except UnresolvedError as error:
+                if error.unresolved != table:
+                    failures.append(QueryError(str(error)))
+            except RefusedError as error:
+                failures.append(QueryError(str(error)))
+        if failures and not frames:
+            raise failures[0]
+        return pd.concat(frames, ignore_index=True).head(limit) if frames else pd.DataFrame()
+
+    def counted(self, window: Window, now: datetime) -> Mapping[datetime, Counts]:
+        """What `fetch` would count in each `step` of the window, by the step's start, without fetching it.
+
+        Raises
+        ------
+        TransientError, PermanentError
+            If any part of it could not be read.
+        """
+        try:
+            kql = self._text(fold.counting(self._query.name, self.step))
+            return fold.counts([self._ask(kql, self._values(window, now), window, now, "counted")])
+        except TooLargeError:
+            if window.length <= self.step:
+                raise
+            return {start: one for part in _halves(window, self.step) for start, one in self.counted(part, now).items()}
+
+    def _whole(self, window: Window, now: datetime) -> Iterator[pa.Table]:
+        """The answers that together are the window's."""
+        try:
+            parts = iter([self._folded(window, now)])
+        except TooLargeError:
+            small = window.length <= SHORTEST
+            parts = self._sharded(window, now, "") if small else self._halved(window, now)
+        yield from parts
+
+    def _halved(self, window: Window, now: datetime) -> Iterator[pa.Table]:
+        for half in _halves(window, SHORTEST):
+            yield from self._whole(half, now)
+
+    def _sharded(self, window: Window, now: datetime, prefix: str) -> Iterator[pa.Table]:
+        """The same of identities whose hash begins with `prefix`, by its next digit."""
+        for digit in _HEX:
+            try:
+                parts = iter([self._folded(window, now, prefix + digit)])
+            except TooLargeError as error:
+                if len(prefix) + 1 == _LONGEST_PREFIX:
+                    part = f"{clock.iso(window.start)} to {clock.iso(window.end)}, identities {prefix}{digit}..."
+                    raise TooLargeError(f"{self.name}: {part}: cannot be split further: {error}") from error
+                parts = self._sharded(window, now, prefix + digit)
+            yield from parts
+
+    def _folded(self, window: Window, now: datetime, prefix: str = "") -> pa.Table:
+        shard, values = "", self._values(window, now)
+        if prefix:
+            shard, values = "| where hash_sha256(identity) startswith shard", values | {"shard": prefix}
+        return self._ask(self._text(fold.text(self._query.name), shard), values, window, now, "fetch")
+
+    def _text(self, template: str, shard: str = "") -> str:
+        return fold.filled(template, ARRIVAL, _optional, shard)
+
+    def _values(self, window: Window, now: datetime) -> dict[str, Value]:
+        given = fold.values(self._query, window, now, self._issuer)
+        return given | {"settle": self.settle, "bound": self.bound}
+
+    def _ask(self, kql: str, values: Mapping[str, Value], window: Window, now: datetime, purpose: str) -> pa.Table:
+        """The answer about the window and its margins; if tables lack columns, after looking which."""
+        if self.absent and now - self._looked_at >= DAY:
+            self._look(now)
+        try:
+            return self._asked(kql, values, window, purpose)
+        except UnresolvedError as error:
+            if error.unresolved in self._query.tables:
+                self.absent = {**self.absent, error.unresolved: None}
+                raise AbsentError(f"{error}; {_ADVICE}") from error
+            known = self.absent
+            self._look(now)
+            if self.absent == known:
+                raise
+        return self._asked(kql, values, window, purpose)
+
+    def _asked(self, kql: str, values: Mapping[str, Value], window: Window, purpose: str) -> pa.Table:
+        lacking = {table: columns for table, columns in self.absent.items() if columns}
+        text = fold.lets(values) + schema.completed(kql, lacking)
+        span = Window(window.start - fold.MARGIN, window.end + fold.MARGIN)
+        answer = self._workspace.ask(text, span, source=self.name, purpose=purpose)
+        if nulls := [name for name in answer.column_names if answer[name].null_count]:
+            raise TransientError(f"{self.name}: {purpose}: expected a value in each row of {', '.join(nulls)}")
+        if len(self._query.tables) == 1 and not lacking:
+            self.absent = {}
+        return answer
+
+    def _look(self, now: datetime) -> None:
+        """Find out which tables and which of the columns that the queries name are not there."""
+        named = fold.text(self._query.name) + arrivals.changed(self._query.tables, ARRIVAL)
+        absent: dict[str, tuple[str, ...] | None] = {}
+        for table in self._query.tables:
+            kql = f"{table} | getschema"
+            try:
+                found = self._workspace.ask(kql, Window(now - DAY, now), source=self.name, purpose="schema")
+            except UnresolvedError:
+                absent[table] = None
+                continue
+            if columns := schema.lacking(named, table, frozenset(found["ColumnName"].to_pylist())):
+                absent[table] = columns
+        self.absent, self._looked_at = absent, now
+
+
+def _optional(column: str) -> str:
+    """Every optional column is one that AzureDiagnostics has only once some row needed it."""
+    return schema.optional("AzureDiagnostics", column)
+
+
+def _halves(window: Window, step: timedelta) -> tuple[Window, Window]:
+    """The window cut near its middle, at a multiple of `step`, which is shorter than the window."""
+    middle = clock.floor(window.start + window.length / 2, step)
+    middle = middle if middle > window.start else middle + step
+    return Window(window.start, middle), Window(middle, window.end)
