@@ -23,6 +23,7 @@ from azure.identity import (
     CertificateCredential,
     ClientAssertionCredential,
     ClientSecretCredential,
+    CredentialUnavailableError,
     ManagedIdentityCredential,
 )
 
@@ -132,6 +133,7 @@ class Credential:
         self.login = login
         self._made = made
         self._alone = Lock()
+        self._worked = False
 
     def warm(self, audience: str) -> None:
         """Fetch a token for `audience` (such as `cloud.audience`), so that the first question need not.
@@ -149,11 +151,13 @@ class Credential:
         """A token for `scopes`, from the cache while it is fresh; errors as `warm`."""
         try:
             with self._alone:
-                return self._made.get_token_info(*scopes, options=options)
+                token = self._made.get_token_info(*scopes, options=options)
+                self._worked = True
+                return token
         except MintwatchError:
             raise
         except (AzureError, OSError) as error:
-            raise _refusal(self.login, error) from error
+            raise _refusal(self.login, error, worked=self._worked) from error
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:  # no JSON, or not Entra's
             raise TransientError(f"{self.login}: {self.login.cloud.authority} did not answer as Entra does") from error
 
@@ -224,12 +228,13 @@ def _workload_identity(login: Login) -> SupportsTokenInfo:
 
 
 def _managed_identity(login: Login) -> SupportsTokenInfo:
-    if all(os.environ.get(name) for name in BY_WEBHOOK):
+    if all(os.environ.get(name) for name in BY_WEBHOOK) and not os.environ.get("IDENTITY_ENDPOINT"):
         raise InputError(
             f"{login}: {', '.join(BY_WEBHOOK)} are set, with which Azure's SDK would log in by workload identity;"
             " expected kind: workload_identity, or a pod without the label azure.workload.identity/use"
         )
-    return ManagedIdentityCredential(client_id=login.client_id or None)
+    # Asked on this very machine, and known to hesitate: two quick retries, instead of five that take 25 s.
+    return ManagedIdentityCredential(client_id=login.client_id or None, retry_total=2, read_timeout=READ)
 
 
 def _client_certificate(login: Login) -> SupportsTokenInfo:
@@ -310,6 +315,8 @@ _UNAVAILABLE: Final = {
 }
 
 
-def _refusal(login: Login, error: Exception) -> MintwatchError:
+def _refusal(login: Login, error: Exception, *, worked: bool) -> MintwatchError:
+    if worked and isinstance(error, CredentialUnavailableError):  # what was there a moment ago will be again
+        return TransientError(f"{login}: no token for the moment, where there was one before")
     unavailable = _UNAVAILABLE.get(login.kind, "cannot be used here")
     return refusal(error, who=str(login), authority=login.cloud.authority, unavailable=unavailable)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -65,6 +68,48 @@ def test_managed_identity_is_not_quietly_another_one(monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(name, "set")
     with pytest.raises(InputError, match="expected kind: workload_identity"):
         credential(Login(name="main", kind=Kind.MANAGED_IDENTITY))
+
+
+def test_without_az_it_says_to_log_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(PermanentError, match="az is not installed or not logged in: az login --tenant"):
+        credential(Login(name="main", kind=Kind.AZURE_CLI)).warm(PUBLIC.audience)
+
+
+class Machine(BaseHTTPRequestHandler):
+    """The identity endpoint of a container; answers while `tokens` lasts."""
+
+    tokens = 0
+
+    def do_GET(self) -> None:
+        Machine.tokens -= 1
+        given = {"access_token": "t", "expires_on": "4102444800", "resource": "r", "token_type": "Bearer"}
+        body = json.dumps(given if Machine.tokens >= 0 else {"error": "busy", "error_description": "no"}).encode()
+        self.send_response(200 if Machine.tokens >= 0 else 503)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+        """Nothing."""
+
+
+def test_a_managed_identity_that_hesitates_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with HTTPServer(("127.0.0.1", 0), Machine) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{server.server_port}/token")
+        monkeypatch.setenv("IDENTITY_HEADER", "x")
+        here = Login(name="main", kind=Kind.MANAGED_IDENTITY)
+        Machine.tokens = 0
+        with pytest.raises(PermanentError, match="expected to run in Azure with an identity assigned"):
+            credential(here).warm(PUBLIC.audience)
+        Machine.tokens = 1
+        made = credential(here)
+        made.warm(PUBLIC.audience)
+        with pytest.raises(TransientError, match="no token for the moment"):
+            made.warm(PUBLIC.arm)
+        server.shutdown()
 
 
 def test_a_secret_is_not_in_its_repr() -> None:
