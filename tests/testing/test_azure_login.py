@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
-from azure.identity import ClientSecretCredential, WorkloadIdentityCredential
+from azure.identity import CertificateCredential, ClientSecretCredential, WorkloadIdentityCredential
 from azure.monitor.query import LogsQueryClient
 
 from monitor.testing.azure import LocalAzure, tokens
@@ -132,6 +133,28 @@ def test_a_secret_works_where_one_is_set_and_is_told_from_a_wrong_one(azure: Loc
             else:
                 with pytest.raises(ClientAuthenticationError, match=code):
                     made.get_token(SCOPE)
+
+
+def test_a_certificate_is_enough_and_another_is_not(azure: LocalAzure, tmp_path: Path) -> None:
+    leaves = [trustme.CA().issue_cert(name, key_type=trustme.KeyType.RSA) for name in ("right", "wrong")]
+    trusted = app(azure)
+    azure.authority.trust(trusted.client_id, trusted.tenant, certificate=leaves[0].cert_chain_pems[0].bytes())
+    for leaf, refused in zip(leaves, (False, True), strict=True):
+        file = tmp_path / "certificate.pem"
+        leaf.private_key_and_cert_chain_pem.write_to_path(file)
+        with CertificateCredential(
+            trusted.tenant,
+            trusted.client_id,
+            str(file),
+            authority=azure.authority.url,
+            disable_instance_discovery=True,
+            connection_verify=str(azure.ca),
+        ) as made:
+            if refused:
+                with pytest.raises(ClientAuthenticationError, match="AADSTS700027"):
+                    made.get_token(SCOPE)
+            else:
+                assert made.get_token(SCOPE).token
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ _ASSERTED: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 @dataclass(frozen=True, slots=True)
 class Trusted:
-    """An app registration and what it takes to be it: a federated credential, or a secret where `secret` is given."""
+    """An app registration and what it takes to be it: a federated credential, a certificate, or a secret."""
 
     client_id: str
     tenant: str
@@ -31,6 +31,7 @@ class Trusted:
     subject: str
     audience: str = EXCHANGE
     secret: str | None = None
+    certificate: bytes | None = None
 
     @property
     def object_id(self) -> str:
@@ -80,9 +81,13 @@ class Authority:
         issuer: str | None = None,
         audience: str = EXCHANGE,
         secret: str | None = None,
+        certificate: bytes | None = None,
     ) -> Trusted:
-        """Register an app with one federated credential; whoever shows an assertion for `subject` may be it."""
-        trusted = Trusted(client_id, tenant, issuer or self.issuer, subject, audience, secret)
+        """Register an app with one federated credential; whoever shows an assertion for `subject` may be it.
+
+        With a `certificate` (PEM), whoever signs with its private key; with a `secret`, also whoever knows that.
+        """
+        trusted = Trusted(client_id, tenant, issuer or self.issuer, subject, audience, secret, certificate)
         self._trusted[tenant.lower(), client_id.lower()] = trusted
         return trusted
 
@@ -180,8 +185,13 @@ class Authority:
         said = tokens.unsigned(assertion)
         if said is None or assertion != assertion.strip():
             raise _Refusal(400, "invalid_request", 50027, "JWT token is invalid or malformed.")
-        _match(trusted, said)
-        if not tokens.genuine(assertion, "issuer"):
+        if trusted.certificate is not None:
+            own = f"{self.url}/{trusted.tenant}/oauth2/v2.0/token"
+            believed = tokens.certified(assertion, trusted.certificate) and said.get("aud") == own
+        else:
+            _match(trusted, said)
+            believed = tokens.genuine(assertion, "issuer")
+        if not believed:
             raise _Refusal(401, "invalid_client", 700027, "Client assertion failed signature validation.")
         _timely(said)
 
@@ -230,7 +240,7 @@ def _timely(said: Claims) -> None:
 
 def _moment(said: Claims, claim: str) -> datetime:
     seconds = said.get(claim)
-    return clock.EPOCH + timedelta(seconds=seconds if isinstance(seconds, int) else 0)
+    return clock.EPOCH + timedelta(seconds=seconds if isinstance(seconds, int | float) else 0)
 
 
 def _worded(refusal: _Refusal) -> Reply:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Final, Literal, TypeAlias
 
 import jwt
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 Signer: TypeAlias = Literal["issuer", "authority", "stranger"]
@@ -41,16 +42,28 @@ def unsigned(token: str) -> Claims | None:
 
 def genuine(token: str, signer: Signer) -> bool:
     """Whether `signer` signed it, by RS256 and nothing weaker; its times are not looked at."""
+    return _verified(token, _key(signer).public_key(), [ALGORITHM])
+
+
+def _verified(token: str, key: rsa.RSAPublicKey, algorithms: Sequence[str]) -> bool:
     try:
         jwt.decode(
             token,
-            _key(signer).public_key(),
-            algorithms=[ALGORITHM],
+            key,
+            algorithms=list(algorithms),
             options={"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False},
         )
     except jwt.PyJWTError:
         return False
     return True
+
+
+def certified(token: str, certificate: bytes) -> bool:
+    """Whether the holder of a certificate (PEM) signed it; its times are not looked at."""
+    key = x509.load_pem_x509_certificate(certificate).public_key()
+    if not isinstance(key, rsa.RSAPublicKey):
+        return False
+    return _verified(token, key, ["RS256", "PS256"])
 
 
 def lifetime(starts: datetime, length: timedelta) -> dict[str, int]:
