@@ -17,6 +17,8 @@ from monitor.model import Window
 from monitor.rules import KUSTO_FACTS, Rule, load, shipped
 from monitor.sources import fold
 from monitor.sources.fold import QUERIES, Query
+from monitor.sources.loganalytics.schema import optional
+from monitor.sources.loganalytics.source import ARRIVAL
 from monitor.tables import SCHEMAS
 from monitor.testing import proofs
 from monitor.worker.bands import band
@@ -26,20 +28,13 @@ from tests.kusto.recording import RecordingEngine
 
 NOON, MINUTES = datetime(2026, 5, 4, 12, tzinfo=UTC), timedelta(minutes=20)
 WINDOW = Window(NOON, NOON + timedelta(hours=1))
-ARRIVAL = "iff(happened > ingestion_time() and happened <= ingestion_time() + 2d, happened, ingestion_time())"
 ABSENT_YET = frozenset({"KS205"})
 """Of a union isfuzzy=true, a table that the workspace lacks: what isfuzzy is there for."""
 
 
-def column(name: str) -> str:
-    """A column that some workspaces lack, as Log Analytics is asked for it."""
-    kinds = {kind for table in SCHEMAS.values() for column, kind in table.items() if column == name}
-    return f'column_ifexists("{name}", real(null))' if kinds == {"real"} else f'tostring(column_ifexists("{name}", ""))'
-
-
 def sent(query: Query) -> str:
     """The query of a source as Log Analytics is sent it."""
-    return fold.filled(fold.text(query.name), ARRIVAL, column)
+    return fold.filled(fold.text(query.name), ARRIVAL, lambda column: optional("AzureDiagnostics", column))
 
 
 def values(query: Query) -> dict[str, Value]:
