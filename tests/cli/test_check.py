@@ -245,6 +245,16 @@ def test_an_unknown_workspace_id_says_where_to_find_it(mintwatch: Command, azure
     assert "customerId" in todo
 
 
+@pytest.mark.usefixtures("workspace", "rules")
+def test_no_risks_are_good_news(mintwatch: Command, azure: LocalAzure, tmp_path: Path) -> None:
+    off = ", ".join(f"{name}: {{enabled: false}}" for name in QUERIES if name not in {"risk", "directory"})
+    said = mintwatch("check", "--config", configured(azure, tmp_path, sources=off), "--json")
+    about, found, todo = only(said, "note")
+    assert (said.code, about) == (0, "workspace prod, AADServicePrincipalRiskEvents")
+    assert "never got a row" in found
+    assert "ServicePrincipalRiskEvents" in todo
+
+
 def test_people_get_lines_they_can_paste(mintwatch: Command, config: Path, workspace: Workspace, app: Trusted) -> None:
     workspace.revoke(app.client_id)
     said = mintwatch("check", "--config", config)

@@ -23,15 +23,27 @@ PURPOSE: Final = "check"
 AHEAD: Final = timedelta(hours=1)
 """How far beyond the present rows are looked for: clocks differ."""
 
-LATELY: Final = """\
-{table}
-{mine}| extend happened = {happened}
-| summarize held = count(), newest = max(TimeGenerated),
-    half = percentile(datetime_diff('second', ingestion_time(), happened), 50),
-    most = percentile(datetime_diff('second', ingestion_time(), happened), 95)"""
-"""How many rows a table got, and how many seconds after they happened half and 95 % of them had arrived."""
+_MINE: Final = {
+    "AzureDiagnostics": '| where ResourceProvider =~ "MICROSOFT.KEYVAULT" and Category =~ "AuditEvent"\n',
+}
+"""Of a table that several services share, the rows that are ours."""
 
-EVER: Final = "{table}\n{mine}| summarize newest = max(TimeGenerated)"
+_CREATED: Final = 'coalesce(column_ifexists("CreatedDateTime", datetime(null)), TimeGenerated)'
+_HAPPENED: Final = {query.tables[0]: _CREATED for query in QUERIES.values() if query.stream == "sign_in"}
+"""When a row's event happened, where TimeGenerated is something else."""
+
+
+def lately(table: str) -> str:
+    """KQL: how many rows, the newest of them, and in how many seconds half and 95 % of them had arrived."""
+    arrival = f"datetime_diff('second', ingestion_time(), {_HAPPENED.get(table, 'TimeGenerated')})"
+    return f"""{table}
+{_MINE.get(table, "")}| extend delay = {arrival}
+| summarize held = count(), newest = max(TimeGenerated), half = percentile(delay, 50), most = percentile(delay, 95)"""
+
+
+def newest(table: str) -> str:
+    """KQL: the newest row."""
+    return f"{table}\n{_MINE.get(table, '')}| summarize newest = max(TimeGenerated)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +93,16 @@ class Asker:
 
     def lately(self, table: str) -> Lately:
         """What the table got in the last day; errors as `Workspace.ask`."""
-        mine, happened = _MINE.get(table, ""), _HAPPENED.get(table, "TimeGenerated")
-        kql = LATELY.format(table=table, mine=mine, happened=happened)
-        row = self._ask(table, kql, DAY).to_pylist()[0]
+        row = self._ask(table, lately(table), DAY).to_pylist()[0]
         self.there.append(table)
         half, most = (timedelta(seconds=float(row[key] or 0)) for key in ("half", "most"))
         return Lately(int(row["held"]), row["newest"], half, most)
 
     def newest(self, table: str, within: timedelta) -> datetime | None:
         """The newest row of the table in so long; errors as `Workspace.ask`."""
-        rows = self._ask(table, EVER.format(table=table, mine=_MINE.get(table, "")), within).to_pylist()
-        newest: datetime | None = rows[0]["newest"]
-        return newest
+        rows = self._ask(table, newest(table), within).to_pylist()
+        found: datetime | None = rows[0]["newest"]
+        return found
 
     def columns(self, table: str) -> frozenset[str]:
         """The columns the table has; errors as `Workspace.ask`."""
@@ -117,13 +127,3 @@ class Asker:
                 if self._workspace.tally.total(source=table, purpose=PURPOSE, outcome=outcome):
                     raise Shut(outcome, str(error)) from error
             raise
-
-
-_MINE: Final = {
-    "AzureDiagnostics": '| where ResourceProvider =~ "MICROSOFT.KEYVAULT" and Category =~ "AuditEvent"\n',
-}
-"""Of a table that several services share, the rows that are ours."""
-
-_CREATED: Final = 'coalesce(column_ifexists("CreatedDateTime", datetime(null)), TimeGenerated)'
-_HAPPENED: Final = {query.tables[0]: _CREATED for query in QUERIES.values() if query.stream == "sign_in"}
-"""When a row's event happened, where TimeGenerated is something else."""
