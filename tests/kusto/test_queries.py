@@ -30,6 +30,8 @@ NOON, MINUTES = datetime(2026, 5, 4, 12, tzinfo=UTC), timedelta(minutes=20)
 WINDOW = Window(NOON, NOON + timedelta(hours=1))
 ABSENT_YET = frozenset({"KS205"})
 """Of a union isfuzzy=true, a table that the workspace lacks: what isfuzzy is there for."""
+FOLLOWING = frozenset({"KS232"})
+"""What follows in the leg of such a table, which the service drops: nothing in it has a type."""
 
 
 def sent(query: Query) -> str:
@@ -53,8 +55,8 @@ def rules() -> tuple[Rule, ...]:
     return load(shipped(), plugins.detectors())
 
 
-def wrong(found: list[Complaint]) -> list[str]:
-    return [str(one) for one in found if one.code not in ABSENT_YET]
+def wrong(found: list[Complaint], but: frozenset[str] = ABSENT_YET) -> list[str]:
+    return [str(one) for one in found if one.code not in but]
 
 
 def test_what_is_sent_to_log_analytics_binds() -> None:
@@ -67,7 +69,8 @@ def test_what_is_sent_to_log_analytics_binds() -> None:
     bare = {name: dict(types) for name, types in SCHEMAS.items()}
     bare["AzureDiagnostics"] = {k: v for k, v in bare["AzureDiagnostics"].items() if not k.endswith(("_s", "_g", "_d"))}
     new = Question("vault, where no row needed a column yet", sent(QUERIES["vault"]), bare, values(QUERIES["vault"]))
-    assert not wrong(complaints([*whole, *fuzzy, new]))
+    assert not wrong(complaints([*whole, new]))
+    assert not wrong(complaints(fuzzy), but=ABSENT_YET | FOLLOWING)
 
 
 def test_every_predicate_of_every_rule_binds() -> None:
