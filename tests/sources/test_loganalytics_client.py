@@ -201,6 +201,21 @@ def test_an_answer_larger_than_any_the_service_gives_is_not_read_to_its_end(
         logs.ask("T", SPAN)
 
 
+@pytest.mark.parametrize("stalls", [0, 9])
+def test_an_answer_that_never_comes_or_never_ends_is_given_up(
+    stalls: int, tmp_path: Path, stop: Hurried, credential: Pass
+) -> None:
+    with serving(tmp_path) as silent:
+        silent.tell(Said(200, ONE.body, stalls=stalls))
+        with (
+            workspace(silent, tmp_path / "ca.pem", stop, credential, working=1, grace=-0.8) as logs,
+            pytest.raises(TransientError, match="no answer for") as caught,
+        ):
+            logs.ask("T", SPAN)
+    assert not isinstance(caught.value, TooLargeError)
+    assert logs.tally.total() == logs.tally.total(outcome=Outcome.TIMED_OUT) == 1
+
+
 def test_a_server_nobody_vouches_for_is_a_persons_to_settle(tmp_path: Path, stop: Hurried, credential: Pass) -> None:
     with serving(tmp_path) as other:
         other.tell(ONE)

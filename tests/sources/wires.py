@@ -26,13 +26,17 @@ SPAN = Window(datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 2, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One answer; `cut` leaves out its last bytes, and the connection is then closed."""
+    """One answer; `cut` leaves out its last bytes, and the connection is then closed.
+
+    After so many bytes as `stalls` says (0: not even a status) nothing follows until the server ends.
+    """
 
     status: int = 200
     body: object = None
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: int = 0
     zipped: bool = False
+    stalls: int | None = None
 
     def raw(self) -> bytes:
         if self.body is None or isinstance(self.body, bytes):
@@ -61,6 +65,7 @@ class Wire:
     """The server. Answers are said in the order they were `told`; the last one for ever."""
 
     def __init__(self, server: ThreadingHTTPServer) -> None:
+        self.ended = threading.Event()
         self.url = f"https://localhost:{server.server_port}"
         self.told: deque[Said] = deque()
         self.asked: list[dict[str, object]] = []
@@ -83,6 +88,9 @@ def serving(folder: Path) -> Iterator[Wire]:
             wire.headers.append(dict(self.headers))
             said = wire.told.popleft() if len(wire.told) > 1 else wire.told[0]
             raw = said.raw()
+            if said.stalls == 0:
+                wire.ended.wait(60)
+                return
             self.send_response(said.status)
             for name, value in said.headers.items():
                 self.send_header(name, value)
@@ -90,7 +98,9 @@ def serving(folder: Path) -> Iterator[Wire]:
                 self.send_header("Content-Encoding", "gzip")
             self.send_header("Content-Length", str(len(raw)))
             self.end_headers()
-            self.wfile.write(raw[: len(raw) - said.cut])
+            self.wfile.write(raw[: said.stalls or len(raw) - said.cut])
+            if said.stalls:
+                wire.ended.wait(60)
             self.close_connection = bool(said.cut)
 
         def log_message(self, *_: object) -> None:
@@ -106,6 +116,7 @@ def serving(folder: Path) -> Iterator[Wire]:
     try:
         yield wire
     finally:
+        wire.ended.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -153,7 +164,14 @@ class Hurried(threading.Event):
 
 
 def workspace(
-    wire: Wire, ca: Path, stop: Hurried, credential: Pass, *, working: float = 180, largest: int = 2**20
+    wire: Wire,
+    ca: Path,
+    stop: Hurried,
+    credential: Pass,
+    *,
+    working: float = 180,
+    grace: float = 30,
+    largest: int = 2**20,
 ) -> Workspace:
     return Workspace(
         "00000000-0000-4000-8000-000000000001",
@@ -164,6 +182,7 @@ def workspace(
         stop=stop,
         connection_verify=str(ca),
         working=timedelta(seconds=working),
+        grace=timedelta(seconds=grace),
         largest=largest,
         now=lambda: stop.now,
     )

@@ -41,7 +41,7 @@ WORKING: Final = timedelta(minutes=3)
 """How long the service may work on a question before it says it is too large (its own default; at most 10 minutes)."""
 CONNECTING: Final = timedelta(seconds=10)
 GRACE: Final = timedelta(seconds=30)
-"""How much longer than the service works an answer may take to begin."""
+"""How much longer than the service works an answer may take to begin; and, once begun, to end."""
 
 _FOREIGN: Final = (AzureError, OSError, ValueError, TypeError, LookupError, AttributeError)
 """What the SDK raises: its own errors, and on answers that are not what it expects whatever its code runs into."""
@@ -66,8 +66,8 @@ class Workspace:
         Once set, nobody here waits any more and nothing more is asked.
     connection_verify
         A PEM file of authorities to trust instead of the usual ones.
-    working
-        How long the service may work on one question.
+    working, grace
+        How long the service may work on one question, and how much longer its answer may take.
     largest
         Bytes of an answer beyond which it is not read.
     """
@@ -83,6 +83,7 @@ class Workspace:
         stop: Event,
         connection_verify: str | bool = True,
         working: timedelta = WORKING,
+        grace: timedelta = GRACE,
         largest: int = LARGEST,
         now: Callable[[], datetime] = clock.now,
     ) -> None:
@@ -91,6 +92,7 @@ class Workspace:
         self._gate = gate
         self._stop = stop
         self._working = working
+        self._patience = working + grace
         self._largest = largest
         self._now = now
         self._client = LogsQueryClient(
@@ -100,7 +102,7 @@ class Workspace:
             retry_total=0,
             permit_redirects=False,
             connection_timeout=CONNECTING.total_seconds(),
-            read_timeout=(working + GRACE).total_seconds(),
+            read_timeout=self._patience.total_seconds(),
             connection_data_block_size=2**16,
             connection_verify=connection_verify,
         )
@@ -144,7 +146,7 @@ class Workspace:
         return self._held(fault)
 
     def _sent(self, kql: str, span: Window, where: str) -> _Answer:
-        exchange = Exchange(self._stop, self._largest)
+        exchange = Exchange(self._stop, self._largest, self._patience, self._now)
         try:
             with self._gate.passing():
                 result = self._client.query_workspace(
@@ -172,7 +174,7 @@ class Workspace:
         if exchange.response and status != 200:
             return faults.answered(where, status, exchange.response.headers, exchange.refusal(), self._now())
         if isinstance(error, ServiceResponseTimeoutError):
-            return faults.timed_out(where, self._working + GRACE)
+            return faults.timed_out(where, self._patience)
         return faults.unreachable(where, error)
 
     def _held(self, fault: Fault) -> Fault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
 from functools import partial
 from threading import Event
 from typing import Any, Final
@@ -25,9 +26,11 @@ class Exchange:
     parses an answer twice and copies it twice, for ten times the work.
     """
 
-    def __init__(self, stop: Event, largest: int) -> None:
+    def __init__(self, stop: Event, largest: int, patience: timedelta, now: Callable[[], datetime]) -> None:
         self._stop = stop
         self._largest = largest
+        self._patience = patience
+        self._now = now
         self.response: HttpResponse | None = None
         self.body: object = None
         self.error: object = None
@@ -42,6 +45,7 @@ class Exchange:
     ) -> dict[str, object]:
         """The SDK's `cls`: reads the answer, and leaves the SDK what it needs to tell a whole one from a part."""
         text = bytearray()
+        until = self._now() + self._patience
         try:
             for chunk in chunks:
                 text += chunk
@@ -50,6 +54,9 @@ class Exchange:
                     return {}
                 if self._stop.is_set():
                     self._found = faults.stopped
+                    return {}
+                if self._now() > until:
+                    self._found = partial(faults.timed_out, waited=self._patience)
                     return {}
         finally:
             response.http_response.close()
