@@ -73,7 +73,7 @@ def mistakes(error: ValidationError, model: type[BaseModel], under: Place = ()) 
     for one in found:
         if one["loc"] in parents:
             continue  # a list is too short because its items are wrong
-        place = (*under, *one["loc"])
+        place = tuple(part for part in (*under, *one["loc"]) if part != "[key]")  # it is the key itself
         name = ".".join(map(str, place))
         if one["type"] == "extra_forbidden":
             yield place, f"unknown key {name!r}{nearest(str(place[-1]), _keys(model, one['loc'][:-1]))}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
@@ -16,12 +18,12 @@ from monitor.sources.fold import BOUND, QUERIES
 from monitor.written import nearest
 
 GUID: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+IN_VAULT: Final = r"^https://[^/]+/secrets/[^/?#]+(/[^/?#]+)?$"
 NAME: Final = r"^[a-z0-9]+([-_][a-z0-9]+)*$"
 RESOURCE: Final = (
     r"^/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/[mM]icrosoft\.[oO]perational[iI]nsights/workspaces/[^/]+$"
 )
 
-Name: TypeAlias = Annotated[str, Field(pattern=NAME)]
 File: TypeAlias = Annotated[Path, Field(strict=False)]
 
 
@@ -51,6 +53,17 @@ def _source(value: str) -> str:
     return value
 
 
+def _like(pattern: str, expected: str) -> Callable[[str], str]:
+    """A check that says in words what a pattern means."""
+
+    def checked(value: str) -> str:
+        if not re.search(pattern, value):
+            raise ValueError(f"expected {expected}, got {value!r}")
+        return value
+
+    return checked
+
+
 def _positive(value: timedelta) -> timedelta:
     if not value:
         raise ValueError("expected a length of time greater than 0")
@@ -63,6 +76,28 @@ def _whole(value: timedelta) -> timedelta:
     return value
 
 
+Name: TypeAlias = Annotated[
+    str,
+    AfterValidator(_like(NAME, "a name of lower-case letters and digits, with - or _ between")),
+    Field(json_schema_extra={"pattern": NAME}),
+]
+Guid: TypeAlias = Annotated[
+    str,
+    AfterValidator(
+        _like(GUID, "the workspace's id, a GUID; az monitor log-analytics workspace show --query customerId")
+    ),
+    Field(json_schema_extra={"pattern": GUID}),
+]
+ResourceId: TypeAlias = Annotated[
+    str,
+    AfterValidator(_like(RESOURCE, "what az monitor log-analytics workspace show --query id says, /subscriptions/...")),
+    Field(json_schema_extra={"pattern": RESOURCE}),
+]
+SecretAddress: TypeAlias = Annotated[
+    str,
+    AfterValidator(_like(IN_VAULT, "an address such as https://NAME.vault.azure.net/secrets/NAME")),
+    Field(json_schema_extra={"pattern": IN_VAULT}),
+]
 Https: TypeAlias = Annotated[str, AfterValidator(_https)]
 SourceName: TypeAlias = Annotated[str, AfterValidator(_source)]
 Length: TypeAlias = Annotated[Duration, AfterValidator(_positive)]
@@ -80,7 +115,7 @@ class Reference(Part):
 
     env: str = Field(default="", description="Name of the environment variable that holds it.")
     file: File | None = Field(default=None, description="File that holds it; a final newline is not part of it.")
-    key_vault: Annotated[str, Field(pattern=r"^(https://[^/]+/secrets/[^/?#]+(/[^/?#]+)?)?$")] = Field(
+    key_vault: SecretAddress = Field(
         default="", description="Address of a Key Vault secret, such as https://NAME.vault.azure.net/secrets/NAME."
     )
     credential: str = Field(default="default", description="For `key_vault`: the credential that may read it.")
@@ -157,8 +192,8 @@ class SourceSettings(Part):
 class WorkspaceSettings(Part):
     """One Log Analytics workspace."""
 
-    id: str = Field(pattern=GUID, description="Workspace id (`customerId`), not its name.")
-    resource_id: Annotated[str, Field(pattern=rf"({RESOURCE})|^$")] = Field(
+    id: Guid = Field(description="Workspace id (`customerId`), not its name.")
+    resource_id: ResourceId = Field(
         default="", description="Azure resource id; `mintwatch check` then sees the plan of its tables."
     )
     credential: str = Field(default="default", description="Name of a credential.")

@@ -46,6 +46,8 @@ def _as_written(node: Any) -> Any:
         changed["pattern"] = DURATION
     if changed.get("format") in {"path", "password"}:
         changed.pop("format")
+    if "patternProperties" in changed:  # names of another form are refused
+        changed["additionalProperties"] = False
     default = changed.get("default")
     if isinstance(default, str) and default.startswith("P"):
         changed["default"] = spoken(TypeAdapter(timedelta).validate_python(default))

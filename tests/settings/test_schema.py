@@ -33,6 +33,7 @@ def test_the_schema_accepts_what_loading_accepts() -> None:
         {"credentials": {"a": {"kind": "certificate"}}},
         {"workspaces": {}},
         {"workspaces": {"prod": {"id": "prod"}}},
+        {"workspaces": {"Prod": {"id": ID}}},
         {"workspaces": {"prod": {"id": ID, "slice": "a day"}}},
         {"workspaces": {"prod": {"id": ID, "sources": {"valt": {}}}}},
     ],
