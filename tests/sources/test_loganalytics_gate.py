@@ -23,7 +23,16 @@ def test_no_more_in_a_span_than_allowed() -> None:
     assert stop.now - entered[0] == timedelta(seconds=90)
 
 
-def test_no_more_at_once_than_allowed() -> None:
+def test_who_finds_no_place_waits() -> None:
+    stop = Hurried()
+    stop.stop_after = 1
+    gate = Gate(stop, at_once=2, now=lambda: stop.now)
+    with gate.passing(), gate.passing(), pytest.raises(NotAskedError, match="stopping"), gate.passing():
+        pass
+    assert sum(stop.waited) >= 1
+
+
+def test_threads_that_wait_for_a_place_get_one() -> None:
     gate = Gate(threading.Event(), at_once=2, per_span=100)
     inside, most, lock = 0, 0, threading.Lock()
     together = threading.Barrier(2, timeout=30)

@@ -162,7 +162,7 @@ def test_what_does_not_fit_is_split_by_time_until_it_does(azure: LocalAzure, hel
 @pytest.mark.slow
 def test_a_minute_that_does_not_fit_is_split_by_identity(azure: LocalAzure, held: Held, asked: Workspace) -> None:
     many = [service_principal(str(n), n / 90, ServicePrincipalId=f"sp{n % 30}") for n in range(60)]
-    copies = [service_principal(str(n), n / 90 + 0.1, ServicePrincipalId=f"SP{n % 30}") for n in range(0, 60, 5)]
+    copies = [service_principal(str(n), n / 90 + 0.1, ServicePrincipalId=f"sp{(n + 7) % 30}") for n in range(0, 60, 5)]
     fill(held, {SP: [*many, *copies]})
     window = Window(NOON, NOON + timedelta(minutes=1))
     whole = source(asked).fetch(window, LATER)
