@@ -2,32 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TypeAlias
 
+from monitor.clock import DAY
+from monitor.errors import TooLargeError
 from monitor.model import Window
-from monitor.ports import Fetched, LogSource
+from monitor.ports import Counts, Fetched, LogSource
+
+Found: TypeAlias = "tuple[Window, Fetched | TooLargeError]"
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How much of the past is collected, and in what portions; all in arrival time, and None for no limit.
+
+    `history` is how far back the first collection goes, `cap` the longest downtime that is made up for, `slice` the
+    stretch of arrivals after which the watermark moves, so that a stop costs no more than a slice.
+    """
+
+    history: timedelta | None = None
+    cap: timedelta | None = None
+    slice: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Arrivals from `since` (None: from the first on) up to `until`, collected in one go."""
+
+    since: datetime | None
+    until: datetime
+
+
+def slices(watermark: datetime | None, now: datetime, backlog: Backlog) -> tuple[list[Slice], Window | None]:
+    """What is to be collected, oldest first, and the stretch that the cap leaves out for good, if it does.
+
+    >>> from datetime import datetime, UTC, timedelta
+    >>> noon, hour = datetime(2026, 5, 1, 12, tzinfo=UTC), timedelta(hours=1)
+    >>> made, gap = slices(noon - 9 * hour, noon, Backlog(cap=5 * hour, slice=3 * hour))
+    >>> [one.until.hour for one in made], gap.end.hour
+    ([10, 12], 7)
+    """
+    since, gap = watermark, None
+    if watermark is None and backlog.history is not None:
+        since = now - backlog.history
+    elif watermark is not None and backlog.cap is not None and now - watermark > backlog.cap:
+        since = now - backlog.cap
+        gap = Window(watermark, since)
+    if since is None or backlog.slice is None or now - since <= backlog.slice:
+        return [Slice(since, now)], gap
+    return [Slice(one.start, one.end) for one in Window(since, now).pieces(backlog.slice)], gap
 
 
 def collect(
-    source: LogSource, watermark: datetime | None, live: Sequence[Window], now: datetime, *, whole: bool = False
-) -> Iterator[tuple[Window, Fetched]]:
-    """Every window of `source` in which rows arrived since the watermark, fetched whole, oldest first.
+    source: LogSource, part: Slice, live: Mapping[Window, datetime], now: datetime, *, whole: bool = False
+) -> Iterator[Found]:
+    """Every window of `source` in which rows arrived within the slice, fetched whole as of `now`, oldest first.
 
-    Arrivals of the `overlap` before the watermark are looked at again, because rows may show later than they arrived.
-    A changed window inside a longer live one is widened to it, because a window is replaced whole. Nothing is yielded
-    for a window that could not be fetched: the error passes through, and the caller stores nothing. With `whole`, one
-    window spans them all: a replay folds each table once.
+    Arrivals of the `overlap` before it are looked at again, because rows may show later than they arrived. A changed
+    window inside a longer live one is widened to it, because a window is replaced whole. `live` says as of when each
+    was fetched: one that was fetched an overlap after the end of the slice, or later, has it all and is left alone.
+    Instead of a window that does not fit, however it is cut, there is the error; any other error passes through, and
+    the caller stores nothing. With `whole`, one window spans them all: a replay folds each table once.
     """
-    since = watermark - source.overlap if watermark is not None else None
-    windows = widen(source.changed(since, now), live)
+    since = part.since - source.overlap if part.since is not None else None
+    windows = widen(source.changed(since, part.until), live)
+    windows = [one for one in windows if one not in live or live[one] < part.until + source.overlap]
     if whole and windows:
         windows = [Window(windows[0].start, windows[-1].end)]
-    for window in windows:
-        yield window, source.fetch(window, now)
+    return fetched(source, windows, now)
 
 
-def widen(changed: Sequence[Window], live: Sequence[Window]) -> list[Window]:
+def compare(source: LogSource, live: Mapping[Window, Counts], now: datetime) -> list[Window]:
+    """The windows inside the lateness bound of which the source would count other rows than were counted.
+
+    `live` are the source's live windows with their counts. It is asked a day at a time.
+    """
+    recent = sorted(one for one in live if one.end > now - source.bound)
+    if not recent:
+        return []
+    counted: dict[datetime, Counts] = {}
+    for day in Window(recent[0].start, max(now, recent[-1].end)).pieces(DAY):
+        counted |= source.counted(day, now)
+    differ = [one for one in recent if _rows(live[one]) != _rows(_total(counted, one))]
+    missing = [
+        Window(start, start + source.step)
+        for start, counts in counted.items()
+        if counts.read and not any(start in one for one in live)
+    ]
+    return sorted([*differ, *missing])
+
+
+def fetched(source: LogSource, windows: Iterable[Window], now: datetime) -> Iterator[Found]:
+    """Each of the windows, in their order; as many at once as the source has `lanes`."""
+
+    def one(window: Window) -> Found:
+        try:
+            return window, source.fetch(window, now)
+        except TooLargeError as error:
+            return window, error
+
+    return map(one, windows) if source.lanes == 1 else _at_once(one, windows, source.lanes)
+
+
+def _at_once(work: Callable[[Window], Found], windows: Iterable[Window], lanes: int) -> Iterator[Found]:
+    """`map` with so many at once, in order; no more is begun than is soon taken, and nothing once it is closed."""
+    queue = iter(windows)
+    with ThreadPoolExecutor(lanes, thread_name_prefix="fetch") as pool:
+        begun: list[Future[Found]] = [pool.submit(work, one) for one in islice(queue, lanes)]
+        try:
+            while begun:
+                yield begun.pop(0).result()
+                begun += [pool.submit(work, one) for one in islice(queue, 1)]
+        finally:
+            for left in begun:
+                left.cancel()
+
+
+def widen(changed: Iterable[Window], live: Iterable[Window]) -> list[Window]:
     """`changed`, each grown over the live windows it touches, and merged where they then overlap; oldest first.
 
     >>> from datetime import datetime, UTC, timedelta
@@ -35,9 +131,10 @@ def widen(changed: Sequence[Window], live: Sequence[Window]) -> list[Window]:
     >>> [w.length // timedelta(hours=1) for w in widen([hour(3), hour(9)], [hour(0, 6)])]
     [6, 1]
     """
+    held = sorted(live)
     grown = []
     for window in changed:
-        touched = [window, *(one for one in live if one.overlaps(window))]
+        touched = [window, *(one for one in held if one.overlaps(window))]
         grown.append(Window(min(one.start for one in touched), max(one.end for one in touched)))
     merged: list[Window] = []
     for window in sorted(grown):
@@ -46,3 +143,12 @@ def widen(changed: Sequence[Window], live: Sequence[Window]) -> list[Window]:
         else:
             merged.append(window)
     return merged
+
+
+def _total(counted: Mapping[datetime, Counts], window: Window) -> Counts:
+    return sum((counts for start, counts in counted.items() if start in window), Counts())
+
+
+def _rows(counts: Counts) -> tuple[int, int, int]:
+    """What of two counts must agree: the rows of the source itself, and what became of them."""
+    return counts.read - counts.ignored, counts.kept, counts.late

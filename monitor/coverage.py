@@ -6,6 +6,7 @@ known to have been listening: the same arithmetic serves the daemon and a replay
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -15,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from monitor.clock import BIN, floor, midnight
-from monitor.model import Window
+from monitor.model import Gap, Window
 
 HOUR = timedelta(hours=1)
 DENSE = 0.95
@@ -34,7 +35,8 @@ OPEN = np.datetime64("9999-01-01", "us")
 class Hearing:
     """One source: the 5-minute bins of `at` it ever filled, ascending, and when each was first heard of.
 
-    `overlap` and `settle` are the source's; `heard` the running newest `at` in order of `seen`.
+    `overlap` and `settle` are the source's; `heard` the running newest `at` in order of `seen`. `gaps` are stretches
+    that were not seen whole, as the worker noted them.
     """
 
     name: str
@@ -44,9 +46,12 @@ class Hearing:
     seen_at: Times
     order: npt.NDArray[np.int64]
     newest: Times
+    gaps: tuple[Gap, ...] = ()
 
     @classmethod
-    def of(cls, name: str, settle: timedelta, overlap: timedelta, bins: pd.DataFrame) -> Hearing:
+    def of(
+        cls, name: str, settle: timedelta, overlap: timedelta, bins: pd.DataFrame, gaps: Iterable[Gap] = ()
+    ) -> Hearing:
         """From rows (`at`, `seen_at` of the first fact in it) of that source."""
         at = naive(bins["at"])
         seen_at = naive(bins["seen_at"])
@@ -54,7 +59,7 @@ class Hearing:
         at, seen_at = at[rank], seen_at[rank]
         order = np.argsort(seen_at, kind="stable")
         newest = np.maximum.accumulate(at[order].view("i8")).view(at.dtype) if at.size else at
-        return cls(name, settle, overlap, at, seen_at, order, newest)
+        return cls(name, settle, overlap, at, seen_at, order, newest, tuple(gaps))
 
     def heard(self, t: datetime) -> datetime | None:
         """The newest `at` among facts seen before `t`; None if there is none."""
@@ -101,8 +106,12 @@ class Hearing:
     def covered(self, as_of: datetime) -> tuple[Window, ...]:
         """From the first row on, as seen before `as_of`.
 
-        Less, for a dense source, empty stretches of more than both three settles and two hours.
+        Less, for a dense source, empty stretches of more than both three settles and two hours; and less its gaps.
         """
+        gaps = [one.window for one in self.gaps if one.noted_at <= as_of]
+        return tuple(left for one in self._spoken(as_of) for left in one.without(gaps))
+
+    def _spoken(self, as_of: datetime) -> tuple[Window, ...]:
         at = self.at[self.seen_at < stamp(as_of)]
         if not at.size:
             return ()

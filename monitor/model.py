@@ -99,6 +99,16 @@ class Window:
         """Whether some moment lies in both."""
         return self.start < other.end and other.start < self.end
 
+    def without(self, others: Iterable[Window]) -> Iterator[Window]:
+        """What is left of it between the others, oldest first."""
+        start = self.start
+        for other in sorted(others):
+            if start < min(other.start, self.end):
+                yield Window(start, min(other.start, self.end))
+            start = max(start, other.end)
+        if start < self.end:
+            yield Window(start, self.end)
+
     def pieces(self, step: timedelta) -> Iterator[Window]:
         """The window cut at every multiple of `step` from its start, oldest first."""
         start = self.start
@@ -106,6 +116,36 @@ class Window:
             end = min(start + step, self.end)
             yield Window(start, end)
             start = end
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of a source's time of which mintwatch knows that it did not see everything, and why; noted when."""
+
+    source: str
+    window: Window
+    reason: str
+    noted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A source that cannot be read: since which tick, and what it said last."""
+
+    source: str
+    since: datetime
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthEvent:
+    """Something that happened to mintwatch itself: to which of its sources, doing what, how it ended, and why."""
+
+    at: datetime
+    action: str
+    source: str
+    outcome: str
+    code: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ class LogSource(Protocol):
     `settle` is how long after its end a bucket counts as whole: before, it may be judged, but is no history and its
     silence resolves nothing; `overlap` how far back of the watermark arrivals are
     looked at again; `bound` the lateness beyond which a row is counted but not folded; `step` the length of the windows
-    it is fetched and replaced in, aligned to the epoch.
+    it is fetched and replaced in, aligned to the epoch; `lanes` how many windows may be fetched at once, in threads.
     """
 
     name: str
@@ -90,6 +90,7 @@ class LogSource(Protocol):
     overlap: timedelta
     bound: timedelta
     step: timedelta
+    lanes: int
 
     def changed(self, since: datetime | None, now: datetime) -> Sequence[Window]:
         """Windows with rows that arrived in [since, now), oldest first; all of them if `since` is None."""

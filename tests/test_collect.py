@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.collect import collect, widen
+from monitor.collect import Slice, collect, widen
 from monitor.errors import TransientError
 from monitor.model import Window
+from monitor.ports import Fetched
 from monitor.testing.sources import Event, ScriptedSource
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -44,7 +45,7 @@ def test_only_what_changed_since_the_watermark_less_the_overlap_is_fetched() -> 
     now = NOON + 20 * HOUR
 
     def starts(watermark: datetime | None) -> set[int]:
-        return {(one.start - NOON) // HOUR for one, _ in collect(source, watermark, [], now)}
+        return {(one.start - NOON) // HOUR for one, _ in collect(source, Slice(watermark, now), {}, now)}
 
     assert starts(None) == {-1, 0, 1, 3, 4, 5, 7, 8, 9, 11, 12, 13}  # an hour around each is looked through for copies
     assert starts(NOON + 9.1 * HOUR) == {11, 12, 13}
@@ -56,11 +57,12 @@ def test_only_what_changed_since_the_watermark_less_the_overlap_is_fetched() -> 
 def test_a_window_that_fails_stops_the_collection() -> None:
     source = ScriptedSource(events=[Event("k", NOON, NOON)], fails=frozenset({NOON + HOUR}))
     with pytest.raises(TransientError):
-        list(collect(source, None, [], NOON + HOUR))
+        list(collect(source, Slice(None, NOON + HOUR), {}, NOON + HOUR))
 
 
 def test_a_replay_fetches_all_at_once() -> None:
     source = ScriptedSource(events=[Event("a", NOON, NOON), Event("b", NOON + 30 * HOUR, NOON + 30 * HOUR)])
-    ((window, fetched),) = collect(source, None, [], NOON + 40 * HOUR, whole=True)
+    ((window, fetched),) = collect(source, Slice(None, NOON + 40 * HOUR), {}, NOON + 40 * HOUR, whole=True)
     assert window == Window(NOON - HOUR, NOON + 32 * HOUR)
+    assert isinstance(fetched, Fetched)
     assert fetched.facts.num_rows == 2

@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from monitor import __version__
-from monitor.cli import backtest, check, demo, explain, rules, settings, simulate
+from monitor.cli import backtest, check, demo, explain, rules, settings, simulate, watch
 from monitor.cli.screen import complain, logs
 from monitor.errors import InputError, MintwatchError
 
@@ -30,6 +30,8 @@ app.command()(demo.demo)
 app.command()(explain.explain)
 app.command()(settings.init)
 app.command()(check.check)
+app.command()(watch.tick)
+app.command()(watch.run)
 app.add_typer(rules.app, name="rules")
 app.add_typer(settings.app, name="settings")
 

@@ -22,8 +22,7 @@ def failures(report: Report, exports: Exports) -> list[str]:
         f"{one.path}: {one.malformed:,} of {one.rows + one.malformed:,} rows are malformed, more than {TOLERATED:.0%}"
         for one in exports.report.flagged
     ]
-    sources = [f"{one.name}: {one.error}" for one in report.sources if one.error]
-    return [*files, *sources, *(f"{one.name}: {one.error}" for one in report.rules if one.error), *report.unsent]
+    return [*files, *report.failures]
 
 
 def told(report: Report) -> int:

@@ -88,7 +88,7 @@ class DuckEngine:
             sql = self._translation(kql, given, columns, cursor)
             bound = {slot: _bindable(given[name]) for name, slot in sql.slots}
             try:
-                return _as_promised(cursor.sql(sql.text, params=bound or None).to_arrow_table())
+                return _as_promised(self._asked(cursor, sql.text, bound))
             except duckdb.Error as error:
                 raise QueryError(str(diagnosed(kql, error, columns))) from error
 
@@ -147,8 +147,17 @@ class DuckEngine:
             with self._lock:
                 cursor = self._root.cursor()
             cursor.execute("SET TimeZone = 'UTC'")
-            self._cursors.cursor = cursor
+            self._cursors.cursor, self._cursors.parsed = cursor, {}
         return cursor
+
+    def _asked(self, cursor: duckdb.DuckDBPyConnection, sql: str, bound: Mapping[str, Value]) -> pa.Table:
+        """The rows of `sql`, which this thread parses once; a relation would be parsed and bound twice for each run."""
+        parsed: dict[str, duckdb.Statement] = self._cursors.parsed
+        if sql not in parsed:
+            (parsed[sql],) = cursor.extract_statements(sql)
+            if len(parsed) > _REMEMBERED:
+                del parsed[next(iter(parsed))]
+        return cursor.execute(parsed[sql], bound or None).to_arrow_table()
 
     def _translation(
         self, kql: str, given: Mapping[str, Value], columns: Mapping[str, Columns], cursor: duckdb.DuckDBPyConnection

@@ -51,6 +51,7 @@ class ExportSource:
         self.overlap = timedelta(0)
         self.bound = fold.BOUND
         self.step = step
+        self.lanes = 1
         self.tables = MappingProxyType({name: tables[name] for name in query.tables if name in tables})
         self._query = query
         self._engine = engine

@@ -5,11 +5,60 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from threading import RLock
+from typing import Any
 
 from monitor.errors import StateError
+
+
+class Control:
+    """One connection that threads share: a transaction is seen by nobody before it is whole."""
+
+    def __init__(self, connection: sqlite3.Connection, where: str) -> None:
+        self._connection = connection
+        self._where = where
+        self._alone = RLock()
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """All rows of the answer, as tuples."""
+        with self._alone:
+            return self._connection.execute(sql, values).fetchall()
+
+    def row(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        """The first row of the answer, or None."""
+        with self._alone:
+            return self._connection.execute(sql, values).fetchone()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of what is written inside, or nothing.
+
+        Raises
+        ------
+        StateError
+            If the database cannot be written.
+        """
+        with self._alone:
+            try:
+                self._connection.execute("begin immediate")
+                yield self._connection
+                self._connection.execute("commit")
+            except BaseException as error:
+                if self._connection.in_transaction:
+                    self._connection.execute("rollback")
+                if isinstance(error, sqlite3.Error):
+                    raise StateError(f"{self._where}: control.db cannot be written: {error}") from error
+                raise
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with self._alone:
+            self._connection.close()
 
 
 def connect(path: Path | None) -> sqlite3.Connection:

@@ -6,9 +6,11 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from uuid import uuid4
 
 import pyarrow as pa
@@ -35,6 +37,7 @@ class Written:
     rows: int
     counts: Counts
     names: tuple[Name, ...]
+    as_of: datetime
 
 
 class FactFiles(Opened):
@@ -43,11 +46,34 @@ class FactFiles(Opened):
     def __init__(self, directory: Path | None = None, *, write: bool = True) -> None:
         super().__init__(directory, write=write)
         self._retired: dict[str, list[str]] = {}
+        self._readers = 0
+        self._counting = Lock()
         if write:
             self.sweep()
 
-    def write(self, source: str, window: Window, fetched: Fetched) -> Written:
-        """Put one window's facts on disk, fsynced, without making them live.
+    @contextmanager
+    def reading(self) -> Iterator[list[Path]]:
+        """The live fact files, none of which this process deletes until it is left."""
+        with self._counting:
+            self._readers += 1
+        try:
+            yield self.live()
+        finally:
+            with self._counting:
+                self._readers -= 1
+
+    @contextmanager
+    def staged(self) -> Iterator[list[Written]]:
+        """A list of files written and not live yet; those that did not become live are deleted if it fails."""
+        written: list[Written] = []
+        try:
+            yield written
+        except BaseException:
+            self.discard(written)
+            raise
+
+    def write(self, source: str, window: Window, fetched: Fetched, as_of: datetime) -> Written:
+        """Put one window's facts, fetched as of then, on disk, fsynced, without making them live.
 
         Raises
         ------
@@ -56,7 +82,7 @@ class FactFiles(Opened):
         """
         groups = (fetched.facts.slice(at, ROW_GROUP) for at in range(0, max(fetched.facts.num_rows, 1), ROW_GROUP))
         path = self._put(source, window, groups)
-        return Written(path, window, fetched.facts.num_rows, fetched.counts, fetched.names)
+        return Written(path, window, fetched.facts.num_rows, fetched.counts, fetched.names, as_of)
 
     def _put(self, source: str, window: Window, groups: Iterable[pa.Table]) -> Path:
         """A new file of these row groups; text is made plain a group at a time."""
@@ -88,27 +114,37 @@ class FactFiles(Opened):
         StateError
             If a live window would be replaced in part: a window is replaced whole.
         """
-        with self.transaction() as control:
+        with self._control.transaction() as control:
             old: list[str] = []
             for one in written:
                 covered = self._covered(control, source, one.window)
                 control.executemany("delete from live_files where path = ?", [(path,) for path in covered])
                 control.execute(
-                    "insert into live_files values (?, ?, ?, ?, ?, ?)",
+                    "insert into live_files values (?, ?, ?, ?, ?, ?, ?)",
                     (
                         one.path.name,
                         source,
                         *map(stamp, (one.window.start, one.window.end)),
                         one.rows,
                         _text(one.counts),
+                        stamp(one.as_of),
                     ),
                 )
                 old += covered
             remember(control, (name for one in written for name in one.names))
             control.execute("insert or replace into watermarks values (?, ?)", (source, stamp(watermark)))
-        for path in self._retired.get(source, ()):
-            (self._facts / path).unlink(missing_ok=True)
-        self._retired[source] = old
+        self._retire(source, old)
+
+    def _retire(self, source: str, old: list[str]) -> None:
+        """Delete what was retired before, unless somebody is reading, and remember these for the next time."""
+        with self._counting:
+            before = self._retired.pop(source, [])
+            if self._readers:
+                old = [*before, *old]
+            else:
+                for path in before:
+                    (self._facts / path).unlink(missing_ok=True)
+            self._retired[source] = old
 
     def compact(self, source: str, before: datetime) -> list[Window]:
         """Put the windows of each UTC day that ended by then together in one file; returns the days put together.
@@ -134,7 +170,7 @@ class FactFiles(Opened):
     def _scattered(self, source: str, before: datetime) -> list[tuple[Window, list[Path]]]:
         """The days before then that several live files hold, each from its first window to its last."""
         days: dict[datetime, list[tuple[Window, Path]]] = {}
-        rows = self._control.execute(
+        rows = self._control.rows(
             "select start_at, end_at, path from live_files where source = ? and end_at <= ? order by start_at",
             (source, stamp(midnight(before))),
         )
@@ -155,11 +191,13 @@ class FactFiles(Opened):
         except pa.ArrowException as error:
             raise PermanentError(f"{paths[0]} .. {paths[-1]}: facts cannot be read: {error}") from error
         names = [one.name for one in paths]
-        rows = self._control.execute(
-            "select rows, counts from live_files where path in (select value from json_each(?))", (json.dumps(names),)
-        ).fetchall()
-        counts = sum((Counts(**json.loads(counts)) for _, counts in rows), Counts())
-        return Written(path, window, sum(held for held, _ in rows), counts, ())
+        rows = self._control.rows(
+            "select rows, counts, as_of from live_files where path in (select value from json_each(?))",
+            (json.dumps(names),),
+        )
+        counts = sum((Counts(**json.loads(counts)) for _, counts, _ in rows), Counts())
+        as_of = min(moment(as_of) for *_, as_of in rows)
+        return Written(path, window, sum(held for held, *_ in rows), counts, (), as_of)
 
     def discard(self, written: Iterable[Written]) -> None:
         """Delete those of the files that are not live: another window of their source could not be fetched."""
@@ -180,25 +218,32 @@ class FactFiles(Opened):
 
     def live(self) -> list[Path]:
         """The fact files that count, of every source. Never a glob: a file on disk may not be live yet, or any more."""
-        return [self._facts / path for (path,) in self._control.execute("select path from live_files order by path")]
+        return [self._facts / path for (path,) in self._control.rows("select path from live_files order by path")]
 
-    def windows(self, source: str) -> list[Window]:
-        """The windows of that source's live files, oldest first."""
-        rows = self._control.execute(
-            "select start_at, end_at from live_files where source = ? order by start_at", (source,)
+    def windows(self, source: str) -> dict[Window, datetime]:
+        """The windows of that source's live files, oldest first, and as of when each was fetched."""
+        rows = self._control.rows(
+            "select start_at, end_at, as_of from live_files where source = ? order by start_at", (source,)
         )
-        return [Window(moment(start), moment(end)) for start, end in rows]
+        return {Window(moment(start), moment(end)): moment(as_of) for start, end, as_of in rows}
+
+    def window_counts(self, source: str) -> dict[Window, Counts]:
+        """What became of the rows of each of that source's live windows, oldest first."""
+        rows = self._control.rows(
+            "select start_at, end_at, counts from live_files where source = ? order by start_at", (source,)
+        )
+        return {Window(moment(start), moment(end)): Counts(**json.loads(counts)) for start, end, counts in rows}
 
     def counts(self) -> dict[str, Counts]:
         """What became of the rows of each source's live windows."""
         total: dict[str, Counts] = {}
-        for source, counts in self._control.execute("select source, counts from live_files order by source"):
+        for source, counts in self._control.rows("select source, counts from live_files order by source"):
             total[source] = total.get(source, Counts()) + Counts(**json.loads(counts))
         return total
 
     def watermark(self, source: str) -> datetime | None:
         """How far this source was collected, in arrival time; None before the first time."""
-        row = self._control.execute("select at from watermarks where source = ?", (source,)).fetchone()
+        row = self._control.row("select at from watermarks where source = ?", (source,))
         return moment(row[0]) if row else None
 
     def sweep(self) -> list[Path]:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from monitor.errors import StateError
-from monitor.store.control import connect, lock, look
+from monitor.store.control import Control, connect, lock, look
 
 
 class Opened:
@@ -30,10 +27,11 @@ class Opened:
         self._lock = lock(self.directory) if write else None
         try:
             path = self.directory / "control.db"
-            self._control = connect(None if self._temporary else path) if write else look(path)
+            connection = connect(None if self._temporary else path) if write else look(path)
         except StateError:
             self._unlock()
             raise
+        self._control = Control(connection, str(self.directory))
 
     def __enter__(self) -> Self:
         return self
@@ -54,26 +52,6 @@ class Opened:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of what is written inside, or nothing.
-
-        Raises
-        ------
-        StateError
-            If the database cannot be written.
-        """
-        try:
-            self._control.execute("begin immediate")
-            yield self._control
-            self._control.execute("commit")
-        except BaseException as error:
-            if self._control.in_transaction:
-                self._control.execute("rollback")
-            if isinstance(error, sqlite3.Error):
-                raise StateError(f"{self.directory}: control.db cannot be written: {error}") from error
-            raise
 
 
 def stamp(at: datetime) -> str:

@@ -8,13 +8,13 @@ from datetime import datetime
 
 from monitor.model import Decision, Finding, Incident, Name, Notice, Reason, State
 from monitor.store import bodies
-from monitor.store.facts import FactFiles
+from monitor.store.health import Health
 from monitor.store.opening import moment, stamp
 
 _TOLD = json.dumps([one.value for one in Reason if one.told])
 
 
-class Store(FactFiles):
+class Store(Health):
     """Facts and control of one state directory; in a temporary directory that goes away if `directory` is None.
 
     Parameters
@@ -32,7 +32,7 @@ class Store(FactFiles):
 
     def names(self) -> dict[str, Name]:
         """The newest display name of every identity."""
-        rows = self._control.execute("select identity, name, kind, app_id, first_at, last_at from names")
+        rows = self._control.rows("select identity, name, kind, app_id, first_at, last_at from names")
         return {row[0]: Name(row[0], row[1], row[2], row[3], moment(row[4]), moment(row[5])) for row in rows}
 
     def conclude(
@@ -48,7 +48,7 @@ class Store(FactFiles):
         That is how far each rule judged each source, findings (with their incident and its decision), incidents,
         decisions, and per rule before when the facts were seen that it judged (`as_of`).
         """
-        with self.transaction() as control:
+        with self._control.transaction() as control:
             control.executemany(
                 "insert or replace into judged values (?, ?, ?)",
                 [(rule, source, stamp(until)) for (rule, source), until in judged.items()],
@@ -86,21 +86,21 @@ class Store(FactFiles):
 
     def judged(self) -> dict[tuple[str, str], datetime]:
         """How far each (rule, source) was judged."""
-        rows = self._control.execute("select rule, source, until_at from judged")
+        rows = self._control.rows("select rule, source, until_at from judged")
         return {(rule, source): moment(until) for rule, source, until in rows}
 
     def judged_as_of(self) -> dict[str, datetime]:
         """Per rule, before when the facts were seen that it last judged."""
-        rows = self._control.execute("select rule, at from judged_as_of")
+        rows = self._control.rows("select rule, at from judged_as_of")
         return {rule: moment(as_of) for rule, as_of in rows}
 
     def known(self, since: datetime) -> set[str]:
         """Keys of the findings kept so far whose bucket starts at or after `since`."""
-        return {key for (key,) in self._control.execute("select key from findings where bucket >= ?", (stamp(since),))}
+        return {key for (key,) in self._control.rows("select key from findings where bucket >= ?", (stamp(since),))}
 
     def findings(self, incident: str | None = None) -> list[tuple[Finding, str, str]]:
         """(finding, incident, reason) in order of time; of one incident, if given."""
-        rows = self._control.execute(
+        rows = self._control.rows(
             "select body, incident, reason from findings where ? is null or incident = ? order by time, key",
             (incident, incident),
         )
@@ -108,33 +108,33 @@ class Store(FactFiles):
 
     def incidents(self, state: State | None = None) -> list[Incident]:
         """Incidents, oldest first; only those in that state, if given."""
-        rows = self._control.execute(
+        rows = self._control.rows(
             "select body from incidents where ? is null or state = ? order by rowid", (state, state)
         )
         return [bodies.incident(body) for (body,) in rows]
 
     def recent(self, since: datetime) -> list[Incident]:
         """Incidents that are open, or whose last bucket ends at or after `since`, oldest first."""
-        rows = self._control.execute(
+        rows = self._control.rows(
             "select body from incidents where state = ? or last_at >= ? order by rowid", (State.OPEN, stamp(since))
         )
         return [bodies.incident(body) for (body,) in rows]
 
     def incident(self, incident: str) -> Incident | None:
         """The incident of that id, if there is one."""
-        row = self._control.execute("select body from incidents where id = ?", (incident,)).fetchone()
+        row = self._control.row("select body from incidents where id = ?", (incident,))
         return bodies.incident(row[0]) if row else None
 
     def decisions(self, incident: str) -> list[Decision]:
         """Every decision about one incident, in order."""
-        rows = self._control.execute(
+        rows = self._control.rows(
             "select incident, notifier, at, reason from decisions where incident = ? order by seq", (incident,)
         )
         return [bodies.decision(*row) for row in rows]
 
     def note(self, notice: Notice) -> None:
         """Keep the proof that a notifier took a message; written after the send."""
-        with self.transaction() as control:
+        with self._control.transaction() as control:
             control.execute(
                 "insert into notices values (?, ?, ?, ?)",
                 (notice.incident, notice.notifier, stamp(notice.at), notice.ref),
@@ -146,14 +146,14 @@ class Store(FactFiles):
 
     def refuse(self, decision: Decision, notifier: str) -> None:
         """Keep that this notifier could not take the message of a decision, until it does or it is given up."""
-        with self.transaction() as control:
+        with self._control.transaction() as control:
             control.execute(
                 "insert or ignore into refused values (?, ?, ?)", (decision.incident, notifier, stamp(decision.at))
             )
 
     def give_up(self, before: datetime) -> list[tuple[str, str, datetime]]:
         """Forget the refused messages of decisions before then: (notifier, incident, when decided), oldest first."""
-        with self.transaction() as control:
+        with self._control.transaction() as control:
             rows = control.execute(
                 "delete from refused where at < ? returning notifier, incident, at", (stamp(before),)
             ).fetchall()
@@ -161,14 +161,14 @@ class Store(FactFiles):
 
     def notices(self, incident: str) -> list[Notice]:
         """Every notice about one incident, in order."""
-        rows = self._control.execute(
+        rows = self._control.rows(
             "select incident, notifier, at, ref from notices where incident = ? order by rowid", (incident,)
         )
         return [Notice(one, notifier, moment(at), ref) for one, notifier, at, ref in rows]
 
     def owed(self, notifier: str, since: datetime) -> list[Decision]:
         """Decisions from `since` on that are to be told and of which this notifier gave no notice, oldest first."""
-        rows = self._control.execute(
+        rows = self._control.rows(
             """select incident, notifier, at, reason from decisions
                where at >= ? and reason in (select value from json_each(?)) and not exists (
                select * from notices where notices.incident = decisions.incident and notices.at = decisions.at

@@ -60,6 +60,7 @@ class ScriptedSource:
     overlap: timedelta = timedelta(0)
     bound: timedelta = timedelta(days=3)
     step: timedelta = timedelta(hours=1)
+    lanes: int = 1
     fails: frozenset[datetime] = frozenset()
 
     def changed(self, since: datetime | None, now: datetime) -> Sequence[Window]:
@@ -84,14 +85,7 @@ class ScriptedSource:
         """
         if now in self.fails:
             raise TransientError(f"{self.name}: fails at {now}, as scripted")
-        near = Window(window.start - MARGIN, window.end + MARGIN)
-        shown = [event for event in self.events if event.at in near and event.shown(now)]
-        kept: dict[str, Event] = {}
-        for event in sorted(shown, key=lambda one: (one.arrived, one.at, repr(one))):
-            kept.setdefault(event.key, event)
-        mine = [event for event in kept.values() if event.at in window]
-        copies = sum(1 for event in shown if kept[event.key].at in window)
-        counts = Counts(read=copies, kept=len(mine), doubled=copies - len(mine))
+        mine, counts = self._kept(window, now)
         names = tuple(
             Name(one.identity, f"name of {one.identity}", "service_principal", "", one.at, one.at)
             for one in {event.identity: event for event in sorted(mine, key=lambda one: one.at)}.values()
@@ -107,6 +101,17 @@ class ScriptedSource:
             If that was scripted.
         """
         return {piece.start: self.fetch(piece, now).counts for piece in window.pieces(self.step)}
+
+    def _kept(self, window: Window, now: datetime) -> tuple[list[Event], Counts]:
+        """The events of the window, one of each key, and how many there were."""
+        near = Window(window.start - MARGIN, window.end + MARGIN)
+        shown = [event for event in self.events if event.at in near and event.shown(now)]
+        kept: dict[str, Event] = {}
+        for event in sorted(shown, key=lambda one: (one.arrived, one.at, repr(one))):
+            kept.setdefault(event.key, event)
+        mine = [event for event in kept.values() if event.at in window]
+        copies = sum(1 for event in shown if kept[event.key].at in window)
+        return mine, Counts(read=copies, kept=len(mine), doubled=copies - len(mine))
 
     def rows(self, window: Window, where: str, limit: int) -> pd.DataFrame:  # noqa: ARG002
         """The events of the window, whatever `where` says; at most `limit`."""

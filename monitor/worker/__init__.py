@@ -1,8 +1,27 @@
 """The worker: the only place that knows the order of the stages."""
 
-from monitor.worker.app import App, Report, RuleReport, SourceReport
+from monitor.worker.app import App, Progress, Report, RuleReport, SourceReport, silent
+from monitor.worker.gathering import gather
 from monitor.worker.judging import Judged, hear, judge
 from monitor.worker.replay import replay
-from monitor.worker.ticking import gather, tick
+from monitor.worker.running import run
+from monitor.worker.ticking import tick
+from monitor.worker.watching import Watch, watch
 
-__all__ = ["App", "Judged", "Report", "RuleReport", "SourceReport", "gather", "hear", "judge", "replay", "tick"]
+__all__ = [
+    "App",
+    "Judged",
+    "Progress",
+    "Report",
+    "RuleReport",
+    "SourceReport",
+    "Watch",
+    "gather",
+    "hear",
+    "judge",
+    "replay",
+    "run",
+    "silent",
+    "tick",
+    "watch",
+]

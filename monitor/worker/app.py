@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from monitor.model import Decision, Incident
+from monitor.collect import Backlog
+from monitor.model import Decision, Gap, Incident
 from monitor.ports import Counts, Engine, LogSource, Notifier
 from monitor.rules import Rule
 from monitor.store import Store
@@ -31,17 +32,31 @@ class App:
     notifiers: tuple[Notifier, ...] = ()
     policy: Policy = field(default_factory=Policy)
     progress: Progress = silent
+    backlogs: Mapping[str, Backlog] = field(default_factory=dict)
+
+    def backlog(self, source: str) -> Backlog:
+        """How much of that source's past is collected; without a limit, unless one was given."""
+        return self.backlogs.get(source, Backlog())
 
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """One source in one tick: windows replaced, rows in them, or why it failed."""
+    """One source in one tick: windows replaced, rows in them, or why it failed.
+
+    `absent` says that its tables are not there; that is no failure, and no silence either. `missed` are rows that only
+    the daily comparison found, the earliest in a window that starts at `earliest`. `gaps` are stretches that will not
+    be seen.
+    """
 
     name: str
     windows: int = 0
     counts: Counts = field(default_factory=Counts)
     facts: int = 0
     error: str = ""
+    absent: str = ""
+    missed: int = 0
+    earliest: datetime | None = None
+    gaps: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +82,12 @@ class Report:
     unsent: tuple[str, ...] = ()
 
     @property
+    def failures(self) -> tuple[str, ...]:
+        """What could not be done, a line each."""
+        parts = [(one.name, one.error) for one in self.sources] + [(one.name, one.error) for one in self.rules]
+        return (*(f"{name}: {error}" for name, error in parts if error), *self.unsent)
+
+    @property
     def finished(self) -> bool:
         """Whether every source, rule and notifier did its work."""
-        failed = any(one.error for one in self.sources) or any(one.error for one in self.rules)
-        return not (failed or self.unsent)
+        return not self.failures

@@ -15,7 +15,7 @@ from monitor.clock import BIN, DAY, ceil
 from monitor.coverage import Hearing
 from monitor.detect import detect, findings, ordered
 from monitor.frames import ACTIVITY, HISTORY, SPANS, empty
-from monitor.model import Finding, Window
+from monitor.model import Finding, Gap, Window
 from monitor.ports import Engine, LogSource, Past, Tables
 from monitor.rules import Rule
 
@@ -33,11 +33,18 @@ class Judged:
     unjudged: int
 
 
-def hear(engine: Engine, tables: Tables, sources: Sequence[LogSource]) -> dict[str, Hearing]:
-    """What each source was heard to say, from facts."""
+def hear(engine: Engine, tables: Tables, sources: Sequence[LogSource], gaps: Sequence[Gap] = ()) -> dict[str, Hearing]:
+    """What each source was heard to say, from facts; `gaps` are what is known not to have been seen."""
     bins = aggregate.bins(engine, tables)
     return {
-        one.name: Hearing.of(one.name, one.settle, one.overlap, bins[bins["source"] == one.name]) for one in sources
+        one.name: Hearing.of(
+            one.name,
+            one.settle,
+            one.overlap,
+            bins[bins["source"] == one.name],
+            [gap for gap in gaps if gap.source == one.name],
+        )
+        for one in sources
     }
 
 

@@ -15,8 +15,9 @@ from monitor.detect import ordered
 from monitor.model import Decision, Finding, Incident, State, Window
 from monitor.triage import quiet, triage, waiting
 from monitor.worker.app import App, Report
+from monitor.worker.gathering import gather
 from monitor.worker.judging import Judged
-from monitor.worker.ticking import DEFAULT_NOTIFIER, gather, give_up, judge_all, judged_until, notify
+from monitor.worker.ticking import DEFAULT_NOTIFIER, give_up, judge_all, judged_until, notify
 
 FOREVER = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
 KEPT = 400 * DAY

@@ -9,19 +9,18 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-import pyarrow.compute as pc
-
 from monitor.aggregate import Held, asked
 from monitor.clock import BIN, DAY, floor, iso, midnight
-from monitor.collect import collect
 from monitor.coverage import Hearing
-from monitor.errors import MintwatchError, StateError
+from monitor.errors import StateError
 from monitor.model import Decision, Finding, Name, Notice, Window
 from monitor.notify import compose
-from monitor.ports import Counts, Fetched, LogSource, Notifier
+from monitor.ports import Notifier
 from monitor.rules import Rule
 from monitor.triage import Triaged, triage
 from monitor.worker.app import App, Report, RuleReport, SourceReport
+from monitor.worker.gathering import gather
+from monitor.worker.guard import guarded, told
 from monitor.worker.judging import Judged, hear, judge
 
 log = logging.getLogger("mintwatch.worker")
@@ -43,42 +42,22 @@ def tick(app: App, now: datetime) -> Report:
     `now` is rounded down to 5 minutes, so that `as_of` always falls on a bin edge.
     """
     as_of = floor(now, BIN)
-    sources = [gather(app, source, as_of) for source in app.sources]
-    judged, rules, hearing = guarded(
-        "facts", lambda: judge_all(app, _touched(app, as_of), as_of), partial(_unjudged, app)
-    )
+    return judge_and_tell(app, as_of, [gather(app, source, as_of) for source in app.sources])
+
+
+def judge_and_tell(app: App, as_of: datetime, gathered: Sequence[SourceReport]) -> Report:
+    """The second half of a tick: what was collected is judged, decided on, kept and told."""
+    with app.store.reading():
+        judged, rules, hearing = guarded(
+            "facts", lambda: judge_all(app, _touched(app, as_of, gathered), as_of), partial(_unjudged, app)
+        )
     found = [one for each in judged for one in each.findings]
     known = app.store.known(min(one.bucket for one in found)) if found else set()
     new = sorted((one for one in found if one.key not in known), key=lambda one: (one.time, one.key))
     triaged = conclude(app, new, judged, hearing, as_of)
     unsent = [*give_up(app, as_of), *notify(app, as_of)]
     compact(app, as_of)
-    return Report(as_of, tuple(sources), tuple(rules), triaged.incidents, triaged.decisions, tuple(unsent))
-
-
-def gather(app: App, source: LogSource, as_of: datetime, *, whole: bool = False) -> SourceReport:
-    """Fetch the source's changed windows, put them on disk, and make all of them live in one switch.
-
-    With `whole`, `as_of` may be far in the future: the watermark goes no further than the newest arrival.
-    """
-
-    def work() -> SourceReport:
-        written, total, facts = [], Counts(), 0
-        since, live = app.store.watermark(source.name), app.store.windows(source.name)
-        arrived = [since] if since else []
-        try:
-            for window, fetched in collect(source, since, live, as_of, whole=whole):
-                written.append(app.store.write(source.name, window, fetched))
-                total, facts = total + fetched.counts, facts + fetched.facts.num_rows
-                arrived.append(_arrived(window, fetched))
-            if arrived or not whole:
-                app.store.switch(source.name, written, min(as_of, max(arrived)) if whole else as_of)
-        except BaseException:
-            app.store.discard(written)
-            raise
-        return SourceReport(source.name, len(written), total, facts)
-
-    return guarded(source.name, work, lambda error: SourceReport(source.name, error=error))
+    return Report(as_of, tuple(gathered), tuple(rules), triaged.incidents, triaged.decisions, tuple(unsent))
 
 
 def compact(app: App, as_of: datetime) -> None:
@@ -89,12 +68,6 @@ def compact(app: App, as_of: datetime) -> None:
             log.info("compacted", extra={"part": source.name, "start": iso(day.start), "end": iso(day.end)})
 
 
-def _arrived(window: Window, fetched: Fetched) -> datetime:
-    """Just past the newest arrival in a window; where nothing was kept of it, its end."""
-    newest: datetime | None = pc.max(fetched.facts["seen_at"]).as_py()
-    return newest + BIN if newest else window.end
-
-
 def judge_all(app: App, window: Window, as_of: datetime) -> tuple[list[Judged], list[RuleReport], dict[str, Hearing]]:
     """Every rule over the window, those that judge scores last; a rule that fails is reported and stops nobody.
 
@@ -103,7 +76,7 @@ def judge_all(app: App, window: Window, as_of: datetime) -> tuple[list[Judged], 
     tables = {"facts": app.store.live()}
     if not tables["facts"]:
         return [], [], {}
-    hearing = hear(app.engine, tables, app.sources)
+    hearing = hear(app.engine, tables, app.sources, app.store.gaps())
     asks = [ask for rule in app.rules for ask in asked(rule)]
     reading = guarded("facts", lambda: Held.of(app.engine, tables, asks), lambda _: None) if asks else None
 
@@ -112,7 +85,7 @@ def judge_all(app: App, window: Window, as_of: datetime) -> tuple[list[Judged], 
             one = judge(rule, app.engine, tables, hearing, window, as_of, others, reading)
             return one, RuleReport(rule.id, one.judged, one.unjudged, len(one.findings))
 
-        return guarded(rule.id, judged, lambda error: (None, RuleReport(rule.id, error=error)))
+        return guarded(rule.id, judged, lambda error: (None, RuleReport(rule.id, error=told(error))))
 
     plain = [rule for rule in app.rules if "scores" not in rule.judge.needs]
     done = list(_side_by_side(app, plain, lambda rule: work(rule, ())))
@@ -133,9 +106,9 @@ def _side_by_side(app: App, rules: Sequence[Rule], work: Callable[[Rule], T]) ->
         pool.shutdown(cancel_futures=True)
 
 
-def _unjudged(app: App, error: str) -> tuple[list[Judged], list[RuleReport], dict[str, Hearing]]:
+def _unjudged(app: App, error: Exception) -> tuple[list[Judged], list[RuleReport], dict[str, Hearing]]:
     """No rule was judged, because the facts all of them need could not be read."""
-    return [], [RuleReport(rule.id, error=error) for rule in app.rules], {}
+    return [], [RuleReport(rule.id, error=told(error)) for rule in app.rules], {}
 
 
 def conclude(
@@ -160,9 +133,21 @@ def conclude(
         [(one, triaged.belongs[one.key], reasons[triaged.belongs[one.key]]) for one in found],
         triaged.incidents,
         triaged.decisions,
-        {one.rule.id: now for one in judged},
+        _seen(app, judged, now),
     )
     return triaged
+
+
+def _seen(app: App, judged: Sequence[Judged], now: datetime) -> dict[str, datetime]:
+    """Per rule, before when the facts were seen that it judged: no later than its sources were collected.
+
+    A source that fails for a day brings facts that were seen a day ago, when it is read again.
+    """
+    reached = {one.name: app.store.watermark(one.name) for one in app.sources}
+    return {
+        one.rule.id: min([now, *(at for name in one.sources if (at := reached.get(name)) is not None)])
+        for one in judged
+    }
 
 
 def judged_until(
@@ -185,7 +170,7 @@ def notify(app: App, now: datetime) -> list[str]:
     unsent = []
     for notifier in app.notifiers:
         for decision in owed[notifier.name]:
-            error = guarded(notifier.name, partial(_send, app, notifier, decision, names, now), str)
+            error = guarded(notifier.name, partial(_send, app, notifier, decision, names, now), told)
             if error:
                 app.store.refuse(decision, notifier.name)
                 unsent.append(f"{notifier.name}: {decision.incident}: {error}")
@@ -214,24 +199,13 @@ def _send(app: App, notifier: Notifier, decision: Decision, names: Mapping[str, 
     return ""
 
 
-def guarded(name: str, work: Callable[[], T], failed: Callable[[str], T]) -> T:
-    """The one guard: whatever goes wrong with one source, rule or notifier stays with it."""
-    try:
-        return work()
-    except MintwatchError as error:
-        log.warning("failed", extra={"part": name, "error": str(error)})
-        return failed(str(error))
-    except Exception as error:
-        log.exception("failed unexpectedly", extra={"part": name})
-        return failed(f"{type(error).__name__}: {error}")
-
-
-def _touched(app: App, as_of: datetime) -> Window:
+def _touched(app: App, as_of: datetime, gathered: Sequence[SourceReport]) -> Window:
     """The buckets changed by rows that some rule has not judged yet, in whole days; at least those since yesterday.
 
-    So a rule that failed, or a crash before its findings were kept, leaves its work to the next tick.
+    So a rule that failed, or a crash before its findings were kept, leaves its work to the next tick. Rows that only a
+    comparison found were seen earlier than anybody looked, so they are told of by `gathered`.
     """
-    start = midnight(as_of) - DAY
+    start = min([midnight(as_of) - DAY, *(midnight(one.earliest - WIDEST) for one in gathered if one.earliest)])
     judged = app.store.judged_as_of()
     known = [judged[rule.id] for rule in app.rules if rule.id in judged]
     if not known or not app.store.live():

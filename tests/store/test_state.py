@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,7 +41,7 @@ def fetched(*events: int, names: tuple[Name, ...] = ()) -> Fetched:
 
 
 def put(store: Store, *windows: tuple[Window, int], source: str = "a") -> None:
-    written = [store.write(source, one, fetched(events)) for one, events in windows]
+    written = [store.write(source, one, fetched(events), NOON) for one, events in windows]
     store.switch(source, written, NOON)
 
 
@@ -86,7 +87,7 @@ def test_a_window_fetched_again_replaces_itself() -> None:
         put(store, (window(0, 1), 5), (window(1, 2), 7))
         put(store, (window(0, 1), 6))
         assert events(store) == 13
-        assert store.windows("a") == [window(0, 1), window(1, 2)]
+        assert list(store.windows("a")) == [window(0, 1), window(1, 2)]
         assert store.counts()["a"] == Counts(read=13, kept=13)
 
 
@@ -96,7 +97,7 @@ def test_a_wider_window_replaces_all_it_covers_and_nothing_of_other_sources() ->
         put(store, (window(0, 1), 100), source="b")
         put(store, (window(0, 3), 20))
         assert events(store) == 120
-        assert store.windows("a") == [window(0, 3)]
+        assert list(store.windows("a")) == [window(0, 3)]
 
 
 @pytest.mark.parametrize("second", [window(1, 2), window(-1, 1), window(1, 4)])
@@ -160,7 +161,7 @@ def test_a_state_of_a_newer_version_is_refused_and_not_locked(tmp_path: Path) ->
     for _ in range(2):
         with pytest.raises(StateError, match="newer mintwatch"):
             Store(tmp_path)
-    _version(tmp_path, 1)
+    _version(tmp_path, len(list((files("monitor.store") / "migrations").iterdir())))
     Store(tmp_path).close()
 
 
@@ -179,7 +180,7 @@ def test_a_control_file_that_is_none_is_named(tmp_path: Path) -> None:
 def test_files_that_are_not_live_are_swept_at_the_start(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         put(store, (window(0, 1), 5))
-        orphan = store.write("a", window(1, 2), fetched(7)).path
+        orphan = store.write("a", window(1, 2), fetched(7), NOON).path
         (tmp_path / "facts" / "half.tmp").write_bytes(b"PAR1")
     with Store(tmp_path, write=False) as reader:
         assert orphan.is_file()
@@ -193,13 +194,13 @@ def test_a_switch_that_fails_leaves_the_watermark_where_it_was(tmp_path: Path) -
     with Store(tmp_path) as store:
         put(store, (window(0, 3), 5))
         bad: Sequence[Written] = [
-            store.write("a", window(5, 6), fetched(1)),
-            store.write("a", window(2, 4), fetched(1)),
+            store.write("a", window(5, 6), fetched(1), NOON),
+            store.write("a", window(2, 4), fetched(1), NOON),
         ]
         with pytest.raises(StateError):
             store.switch("a", bad, NOON + HOUR)
         assert store.watermark("a") == NOON
-        assert store.windows("a") == [window(0, 3)]
+        assert list(store.windows("a")) == [window(0, 3)]
         put(store, (window(3, 4), 5))
 
 
@@ -241,7 +242,7 @@ def test_the_newest_name_wins_and_no_name_never_does() -> None:
 
     with Store() as store:
         for number, one in enumerate([named("old", 0), named("", 5), named("new", 3), named("older", -2)]):
-            store.switch("a", [store.write("a", window(number, number + 1), fetched(1, names=(one,)))], NOON)
+            store.switch("a", [store.write("a", window(number, number + 1), fetched(1, names=(one,)), NOON)], NOON)
         kept = store.names()["entra:1"]
         assert kept.name == "new"
         assert (kept.first_at, kept.last_at) == (NOON - 2 * HOUR, NOON + 5 * HOUR)
@@ -297,20 +298,20 @@ def test_facts_that_cannot_be_written_leave_no_file(monkeypatch: pytest.MonkeyPa
     with Store() as store:
         monkeypatch.setattr("os.fsync", full)
         with pytest.raises(PermanentError, match=r"facts/a\..*cannot be written"):
-            store.write("a", window(0, 1), fetched(5))
+            store.write("a", window(0, 1), fetched(5), NOON)
         assert list((store.directory / "facts").iterdir()) == []
 
 
 def test_facts_of_another_shape_leave_no_file() -> None:
     with Store() as store:
         with pytest.raises(FrameError):
-            store.write("a", window(0, 1), Fetched(pa.table({"x": [1]}), (), Counts()))
+            store.write("a", window(0, 1), Fetched(pa.table({"x": [1]}), (), Counts()), NOON)
         assert list((store.directory / "facts").iterdir()) == []
 
 
 def test_what_is_live_is_never_discarded() -> None:
     with Store() as store:
-        written = [store.write("a", window(0, 1), fetched(5)), store.write("a", window(1, 2), fetched(7))]
+        written = [store.write("a", window(0, 1), fetched(5), NOON), store.write("a", window(1, 2), fetched(7), NOON)]
         store.switch("a", written[:1], NOON)
         store.discard(written)
         assert events(store) == 5
@@ -372,9 +373,9 @@ def test_days_are_put_together_once_they_are_over_and_count_as_before() -> None:
         assert store.compact("a", NOON + 13 * HOUR) == [Window(NOON - 15 * HOUR, day.start), day]
         assert store.compact("a", NOON + 13 * HOUR) == []
         assert (events(store), store.counts(), store.watermark("a")) == (before, counts, NOON)
-        assert store.windows("a")[:3] == [Window(NOON - 15 * HOUR, day.start), day, window(12, 13)]
+        assert list(store.windows("a"))[:3] == [Window(NOON - 15 * HOUR, day.start), day, window(12, 13)]
         put(store, (day, 5))
-        assert store.windows("a")[1] == day
+        assert list(store.windows("a"))[1] == day
         assert sorted((store.directory / "facts").iterdir()) == sorted(
             [*store.live(), *(store.directory / "facts" / path for path in store._retired["a"])]
         )

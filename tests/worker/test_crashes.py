@@ -37,9 +37,9 @@ class Dying(Store):
             if self.left == 0:
                 raise Killed(step)
 
-    def write(self, source: str, window: Window, fetched: Fetched) -> Written:
+    def write(self, source: str, window: Window, fetched: Fetched, as_of: datetime) -> Written:
         self._maybe("write", after=False)
-        written = super().write(source, window, fetched)
+        written = super().write(source, window, fetched, as_of)
         self._maybe("write", after=True)
         return written
 

@@ -108,8 +108,8 @@ def test_a_file_written_before_a_crash_does_not_count_because_of_the_table_of_li
     end = NOON + 3 * HOUR
     with kind(tmp_path) as store:
         tick(app([source], [], store, engine), end)
-        window = store.windows("scripted")[0]
-        store.write("scripted", window, source.fetch(Window(NOON - DAY, NOON + DAY), end))
+        window = next(iter(store.windows("scripted")))
+        store.write("scripted", window, source.fetch(Window(NOON - DAY, NOON + DAY), end), end)
         assert (kept(store) == truth(source.events)) is true
 
 

@@ -41,7 +41,7 @@ def test_a_source_that_fails_leaves_the_others_judged_and_is_named(engine: DuckE
         assert not report.finished
         assert len(store.findings()) == 1
         assert store.watermark("bad") is None
-        assert store.windows("bad") == []
+        assert store.windows("bad") == {}
         report = tick(app([bad, good], [judged["failures"]], store, engine), END + 5 * MINUTE)
         assert report.finished
         assert store.watermark("bad") == END + 5 * MINUTE
@@ -51,7 +51,7 @@ def test_a_source_that_fails_halfway_leaves_no_file_behind(engine: DuckEngine) -
     source = ScriptedSource(events=tenant(1), fails=frozenset({END}))
     with Store() as store:
         window = Window(NOON, NOON + HOUR)
-        written = [store.write("scripted", window, source.fetch(window, END - MINUTE))]
+        written = [store.write("scripted", window, source.fetch(window, END - MINUTE), END)]
         store.discard(written)
         tick(app([source], [], store, engine), END)
         assert list((store.directory / "facts").iterdir()) == []
@@ -62,15 +62,15 @@ class Full(Store):
 
     written = 0
 
-    def write(self, source: str, window: Window, fetched: Fetched) -> Written:
+    def write(self, source: str, window: Window, fetched: Fetched, as_of: datetime) -> Written:
         self.written += 1
         if self.written > 1:
             raise OSError(28, "No space left on device")
-        return super().write(source, window, fetched)
+        return super().write(source, window, fetched, as_of)
 
 
 def test_a_full_disk_leaves_no_file_behind(engine: DuckEngine) -> None:
-    """Off: `discard` in `gather` of monitor/worker/ticking.py for errors that are not ours."""
+    """Off: `discard` in `staged` of monitor/store/facts.py for errors that are not ours."""
     with Full() as store:
         report = tick(app([ScriptedSource(events=tenant(1))], [], store, engine), END)
         assert "No space left" in report.sources[0].error

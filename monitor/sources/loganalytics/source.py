@@ -28,6 +28,9 @@ HISTORY: Final = timedelta(days=35)
 OVERLAP: Final = timedelta(minutes=15)
 """How far back arrivals are looked at again: `ingestion_time()` is approximate, and rows show later than it says."""
 
+LANES: Final = 3
+"""Windows fetched at once: fewer than a gate lets through, so that one source that catches up does not hold up all."""
+
 SHORTEST: Final = timedelta(minutes=1)
 """A window no longer than this is split by identity, a longer one in halves."""
 
@@ -60,6 +63,7 @@ class LogAnalyticsSource:
         bound: timedelta = fold.BOUND,
         step: timedelta = timedelta(hours=1),
         history: timedelta = HISTORY,
+        lanes: int = LANES,
     ) -> None:
         if DAY % step:
             raise ValueError(f"{name}: expected a step that divides a day, got {step}")
@@ -69,6 +73,7 @@ class LogAnalyticsSource:
         self.overlap = overlap
         self.bound = bound
         self.step = step
+        self.lanes = lanes
         self.absent: Mapping[str, tuple[str, ...] | None] = {}
         self._query = query
         self._workspace = workspace

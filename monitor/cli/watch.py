@@ -1,0 +1,170 @@
+"""`mintwatch tick` and `mintwatch run`: the configured workspaces, once or for good."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import Final
+
+import typer
+
+from monitor import clock, worker
+from monitor.cli.opening import CONFIG, ConfigOption, JsonOption, configured, engine, load_rules
+from monitor.cli.screen import OUT, cell, complain, dump, progress, say, table, warn
+from monitor.clock import iso
+from monitor.model import Message
+from monitor.notifiers.console import ConsoleNotifier
+from monitor.ports import Notifier
+from monitor.store import Store
+from monitor.worker import Progress, Report, SourceReport, Watch, silent
+
+BUSY: Final = 75
+"""Exit code of a daemon that left work in flight behind (EX_TEMPFAIL); what it leaves is made up for."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """A console for machines: it keeps the messages."""
+
+    name: str = ConsoleNotifier.name
+    messages: list[Message] = field(default_factory=list)
+
+    def send(self, message: Message) -> str:
+        """Keep it; the reference is the incident's id."""
+        self.messages.append(message)
+        return message.incident
+
+
+def tick(config: ConfigOption = CONFIG, json: JsonOption = False) -> None:
+    """Look at everything once: collect what arrived, judge it, and tell.
+
+    What was collected before is in the state, so a cron job that ticks is a small daemon. Exits with 1 if a source
+    could not be read, a rule not judged or a message not sent; a table that is not there is said, and is no failure.
+    """
+    kept = Kept()
+    with progress() as tell, _watching(config, kept if json else ConsoleNotifier(OUT), tell) as (watch, _):
+        report = worker.tick(watch.app, clock.now())
+    if json:
+        _dump(report, kept.messages)
+    else:
+        _show(report)
+    for one in report.failures:
+        complain(one)
+    if not report.finished:
+        raise typer.Exit(1)
+
+
+def run(config: ConfigOption = CONFIG) -> None:
+    """Keep looking until it is stopped: each source as often as configured, judged every five minutes.
+
+    Messages go to standard output. SIGTERM or Ctrl-C ends it within ten seconds; what is in flight is made up for.
+    """
+    with _watching(config, ConsoleNotifier(OUT)) as (watch, stop), _until_signalled(stop):
+        sources, rules = len(watch.every) - 1, len(watch.app.rules)
+        say(f"watching {sources} sources with {rules} rules; state in {watch.app.store.directory}")
+        finished = worker.run(watch.app, watch.every, stop)
+        if not finished:
+            os._exit(BUSY)  # a thread that waits for an answer would be waited for
+
+
+@contextmanager
+def _watching(config: Path, notifier: Notifier, tell: Progress = silent) -> Iterator[tuple[Watch, Event]]:
+    chosen, stop = configured(config), Event()
+    rules = load_rules(chosen.rules)
+    with (
+        engine() as running,
+        Store(chosen.state) as store,
+        worker.watch(
+            chosen,
+            os.environ,
+            rules,
+            engine=running,
+            store=store,
+            stop=stop,
+            notifiers=(notifier,),
+            progress=tell,
+        ) as watch,
+    ):
+        try:
+            yield watch, stop
+        finally:
+            stop.set()
+
+
+@contextmanager
+def _until_signalled(stop: Event) -> Iterator[None]:
+    """SIGTERM and SIGINT set `stop`, and nothing else, until it is left."""
+
+    def told(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {one: signal.signal(one, told) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _show(report: Report) -> None:
+    numbers = ("windows", "read", "doubled", "late", "facts")
+    shown = table("source", "", *numbers, numbers=numbers)
+    for one in report.sources:
+        counts = one.counts
+        row = (one.windows, counts.read, counts.doubled, counts.late, one.facts)
+        shown.add_row(cell(one.name), cell(*_state(one)), *map(cell, row))
+    OUT.print(shown)
+    say()
+    for one in report.sources:
+        if one.absent:
+            warn(f"{one.name}: {one.absent}")
+        if one.missed:
+            warn(f"{one.name}: {one.missed:,} rows showed so late that only the daily comparison found them")
+        for gap in one.gaps:
+            warn(f"{one.name}: {iso(gap.window.start)} to {iso(gap.window.end)}: {gap.reason}")
+    judged = sum(one.judged for one in report.rules)
+    findings = sum(one.findings for one in report.rules)
+    say(f"{judged:,} groups judged by {len(report.rules)} rules, {findings:,} findings as of {iso(report.now)}")
+
+
+def _state(one: SourceReport) -> tuple[str, str]:
+    """What became of a source in a word, and its style."""
+    if one.error:
+        return "failed", "bold red"
+    return ("absent", "yellow") if one.absent else ("fine", "green")
+
+
+def _dump(report: Report, messages: list[Message]) -> None:
+    dump(
+        {
+            "as_of": iso(report.now),
+            "sources": [
+                {
+                    "name": one.name,
+                    "state": _state(one)[0],
+                    "windows": one.windows,
+                    "facts": one.facts,
+                    **asdict(one.counts),
+                    "missed": one.missed,
+                    "gaps": [
+                        {"start": iso(gap.window.start), "end": iso(gap.window.end), "reason": gap.reason}
+                        for gap in one.gaps
+                    ],
+                    "said": one.error or one.absent,
+                }
+                for one in report.sources
+            ],
+            "rules": [asdict(one) for one in report.rules],
+            "messages": [
+                {"incident": one.incident, "reason": one.reason.value, "level": one.level.value, "told": one.headline}
+                for one in messages
+            ],
+            "failures": list(report.failures),
+        }
+    )

@@ -1,0 +1,102 @@
+"""What mintwatch keeps about itself: troubles, gaps, comparisons, and the journal that its own rules judge."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+
+from monitor.clock import BIN, DAY, floor
+from monitor.model import Gap, HealthEvent, Trouble, Window
+from monitor.store.facts import FactFiles
+from monitor.store.opening import moment, stamp
+
+
+class Health(FactFiles):
+    """How well the sources of a state directory can be read."""
+
+    def failed(self, source: str, at: datetime, error: str, code: str) -> None:
+        """Keep that a source cannot be read as of `at`, and write down each 5-minute bin of it not written down yet.
+
+        It is in trouble since the bin before it first failed; bins are written down for a day at most.
+        """
+        begin = floor(at) - BIN
+        with self._control.transaction() as control:
+            row = control.execute("select until_at from troubles where source = ?", (source,)).fetchone()
+            upto = max(moment(row[0]), begin - DAY) if row else begin
+            control.execute(
+                """insert into troubles values (?, ?, ?, ?) on conflict (source) do update set
+                   until_at = excluded.until_at, error = excluded.error""",
+                (source, stamp(begin), stamp(floor(at)), error),
+            )
+            bins = (upto + n * BIN for n in range((floor(at) - upto) // BIN))
+            _write(control, (HealthEvent(one, "collect", source, "failed", code) for one in bins))
+
+    def recovered(self, source: str) -> None:
+        """Keep that a source can be read."""
+        with self._control.transaction() as control:
+            control.execute("delete from troubles where source = ?", (source,))
+
+    def troubles(self) -> list[Trouble]:
+        """The sources that cannot be read, longest first."""
+        rows = self._control.rows("select source, since_at, error from troubles order by since_at, source")
+        return [Trouble(source, moment(since), error) for source, since, error in rows]
+
+    def note_gaps(self, gaps: Iterable[Gap]) -> None:
+        """Keep stretches that were not seen whole, and write down those that are new; a known one keeps its reason."""
+        with self._control.transaction() as control:
+            for one in gaps:
+                told = control.execute(
+                    "insert or ignore into gaps values (?, ?, ?, ?, ?)",
+                    (one.source, stamp(one.window.start), stamp(one.window.end), one.reason, stamp(one.noted_at)),
+                )
+                if told.rowcount:
+                    _write(control, [HealthEvent(one.noted_at - BIN, "collect", one.source, "gap", "")])
+
+    def mended(self, source: str, windows: Iterable[Window]) -> None:
+        """Forget the gaps that lie in these windows: they were fetched whole after all."""
+        with self._control.transaction() as control:
+            control.executemany(
+                "delete from gaps where source = ? and start_at >= ? and end_at <= ?",
+                [(source, stamp(one.start), stamp(one.end)) for one in windows],
+            )
+
+    def gaps(self) -> list[Gap]:
+        """Every stretch that was not seen whole, oldest first."""
+        rows = self._control.rows(
+            "select source, start_at, end_at, reason, noted_at from gaps order by start_at, source"
+        )
+        return [
+            Gap(source, Window(moment(start), moment(end)), reason, moment(noted))
+            for source, start, end, reason, noted in rows
+        ]
+
+    def note_compared(self, source: str, at: datetime) -> None:
+        """Keep when a source's counts were last compared with what it would count now."""
+        with self._control.transaction() as control:
+            control.execute("insert or replace into compared values (?, ?)", (source, stamp(at)))
+
+    def compared(self, source: str) -> datetime | None:
+        """When a source's counts were last compared; None before the first time."""
+        row = self._control.row("select at from compared where source = ?", (source,))
+        return moment(row[0]) if row else None
+
+    def forget(self, before: datetime) -> None:
+        """Forget what happened before then."""
+        with self._control.transaction() as control:
+            control.execute("delete from journal where at < ?", (stamp(before),))
+
+    def events(self, window: Window) -> list[HealthEvent]:
+        """What happened to mintwatch itself in a stretch of time, oldest first."""
+        rows = self._control.rows(
+            "select at, action, source, outcome, code from journal where at >= ? and at < ? order by at, rowid",
+            (stamp(window.start), stamp(window.end)),
+        )
+        return [HealthEvent(moment(at), action, source, outcome, code) for at, action, source, outcome, code in rows]
+
+
+def _write(control: sqlite3.Connection, events: Iterable[HealthEvent]) -> None:
+    control.executemany(
+        "insert into journal values (?, ?, ?, ?, ?)",
+        [(stamp(one.at), one.action, one.source, one.outcome, one.code) for one in events],
+    )

@@ -1,0 +1,31 @@
+-- As of when each live window was fetched; the rest is what a source is not, was not, or could not be asked.
+alter table live_files add column as_of text not null default '1970-01-01T00:00:00+00:00';
+
+create table gaps (
+    source text not null,
+    start_at text not null,
+    end_at text not null,
+    reason text not null,
+    noted_at text not null,
+    primary key (source, start_at, end_at)
+) strict;
+
+create table compared (source text primary key, at text not null) strict;
+
+-- Sources that cannot be read: since when, until when the journal tells of it, and what was said last.
+create table troubles (
+    source text primary key,
+    since_at text not null,
+    until_at text not null,
+    error text not null
+) strict;
+
+-- What happened to mintwatch itself, for its own rules to judge; kept for some days.
+create table journal (
+    at text not null,
+    action text not null,
+    source text not null,
+    outcome text not null,
+    code text not null
+) strict;
+create index journal_at on journal (at);

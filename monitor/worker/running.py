@@ -1,0 +1,104 @@
+"""Run: the daemon's schedule. One collect job per source, one job that judges and tells, until it is stopped."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, timedelta
+from threading import Event, Lock, Thread
+from typing import Final
+
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, JobExecutionEvent, JobSubmissionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from monitor.clock import BIN, floor, iso, now
+from monitor.ports import LogSource
+from monitor.worker.app import App, SourceReport
+from monitor.worker.gathering import gather
+from monitor.worker.ticking import judge_and_tell
+
+log = logging.getLogger("mintwatch.worker")
+
+DEADLINE: Final = timedelta(seconds=8)
+"""How long work in flight may take to end once the daemon is told to stop.
+
+What has not ended by then is left where it stands: windows are replaced whole, so that loses nothing.
+"""
+
+
+def run(app: App, every: Mapping[str, timedelta], stop: Event) -> bool:
+    """Collect each source as often as `every` says, judge and tell, until `stop` is set.
+
+    The schedule is in memory and in UTC. What is to be done follows from the watermarks in the state, so a time that
+    was missed is not made up for; work that is still going on when its time comes again is passed over, and said.
+
+    Returns
+    -------
+    bool
+        Whether everything in flight had ended within DEADLINE. If not, its threads are still there, and the caller
+        leaves without waiting for them.
+    """
+    scheduler = _scheduler(Rounds(app), every)
+    scheduler.start()
+    log.info("started", extra={"part": "run", "sources": len(app.sources), "rules": len(app.rules)})
+    stop.wait()
+    log.info("stopping", extra={"part": "run"})
+    closing = Thread(target=scheduler.shutdown, name="shutdown", daemon=True)
+    closing.start()
+    closing.join(DEADLINE.total_seconds())
+    log.info("stopped", extra={"part": "run", "finished": not closing.is_alive()})
+    return not closing.is_alive()
+
+
+class Rounds:
+    """The jobs, and what the sources said since the last judgement."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self._gathered: list[SourceReport] = []
+        self._lock = Lock()
+
+    def collect(self, source: LogSource) -> None:
+        """One round of one source."""
+        report = gather(self.app, source, floor(now(), BIN))
+        said = {"part": source.name, "windows": report.windows, "rows": report.counts.read, "missed": report.missed}
+        log.info("collected", extra=said | {"error": report.error, "absent": report.absent})
+        with self._lock:
+            self._gathered.append(report)
+
+    def judge(self) -> None:
+        """One round of judging and telling."""
+        with self._lock:
+            gathered, self._gathered = self._gathered, []
+        report = judge_and_tell(self.app, floor(now(), BIN), gathered)
+        failed = [one.name for one in report.rules if one.error]
+        said = {"part": "judge", "as_of": iso(report.now), "findings": sum(one.findings for one in report.rules)}
+        log.info("judged", extra=said | {"failed": failed, "unsent": len(report.unsent)})
+
+
+def _scheduler(rounds: Rounds, every: Mapping[str, timedelta]) -> BackgroundScheduler:
+    """A job per source, their first rounds apart by a second, and one that judges half a bin after each bin's edge."""
+    made = BackgroundScheduler(
+        timezone=UTC,
+        jobstores={"default": MemoryJobStore()},
+        executors={"default": ThreadPoolExecutor(len(every) + 2)},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+    )
+    made.add_listener(_overrun, EVENT_JOB_MAX_INSTANCES)
+    made.add_listener(_broken, EVENT_JOB_ERROR)
+    start = now()
+    for place, source in enumerate(rounds.app.sources):
+        seconds, first = every[source.name].total_seconds(), start + place * timedelta(seconds=1)
+        made.add_job(rounds.collect, "interval", [source], id=source.name, seconds=seconds, next_run_time=first)
+    made.add_job(rounds.judge, "interval", id="judge", seconds=BIN.total_seconds(), next_run_time=start + BIN / 2)
+    return made
+
+
+def _overrun(event: JobSubmissionEvent) -> None:
+    log.warning("still at it when its time came again", extra={"part": event.job_id})
+
+
+def _broken(event: JobExecutionEvent) -> None:
+    log.error("failed unexpectedly", extra={"part": event.job_id, "error": repr(event.exception)})
