@@ -12,7 +12,7 @@ import pytest
 from monitor import clock
 from monitor.entra import CODES
 from monitor.sources.fold import QUERIES
-from monitor.testing.azure import LocalAzure, Trusted, Workspace
+from monitor.testing.azure import LocalAzure, Trusted, Workspace, faults
 from monitor.worker import checking
 from tests.cli.conftest import Command, Said
 
@@ -243,6 +243,31 @@ def test_an_unknown_workspace_id_says_where_to_find_it(mintwatch: Command, azure
     _, found, todo = only(mintwatch("check", "--config", elsewhere, "--json"), "wrong")
     assert "expected its workspace id (customerId), not its name" in found
     assert "customerId" in todo
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("workspace", "rules")
+def test_an_endpoint_nobody_answers_at_is_said_once(mintwatch: Command, azure: LocalAzure, tmp_path: Path) -> None:
+    path = configured(azure, tmp_path)
+    path.write_text(path.read_text().replace(f"query: {azure.url}", "query: https://localhost:9"))
+    about, found, _ = only(mintwatch("check", "--config", path, "--json"), "wrong")
+    assert about == "workspace prod"
+    assert found.startswith("nobody answers at https://localhost:9")
+
+
+@pytest.mark.usefixtures("rules")
+def test_a_table_that_could_not_be_asked_is_not_passed_over(
+    mintwatch: Command, config: Path, azure: LocalAzure, workspace: Workspace
+) -> None:
+    azure.faults.add(faults.failing(400), when=lambda request: b'"AuditLogs' in request.body, times=None)
+    try:
+        said = mintwatch("check", "--config", config, "--json")
+    finally:
+        azure.faults.clear()
+    about, found, _ = only(said, "wrong")
+    assert (said.code, about) == (1, "workspace prod, AuditLogs")
+    assert found.startswith("could not be asked: ")
+    assert workspace.asked
 
 
 @pytest.mark.usefixtures("workspace", "rules")

@@ -9,7 +9,7 @@ from typing import Final
 import pyarrow as pa
 
 from monitor.clock import DAY
-from monitor.errors import AbsentError, PermanentError
+from monitor.errors import AbsentError, MintwatchError
 from monitor.model import Window
 from monitor.sources.fold import QUERIES
 from monitor.sources.loganalytics.client import Workspace
@@ -73,6 +73,9 @@ class Shut(Exception):  # noqa: N818 - not a failure: an answer that ends the qu
         if self.outcome is Outcome.UNKNOWN:
             said = f"no workspace has the id {place.id} there; expected its workspace id (customerId), not its name"
             return Checked(Verdict.WRONG, about, said, (advice.IDS,))
+        if self.outcome is Outcome.UNREACHABLE:
+            said = f"nobody answers at {place.login.cloud.query}: {self}"
+            return Checked(Verdict.WRONG, about, said, ("# docs/azure.md, Configure and check: Behind a proxy",))
         said = "may not be queried by this credential; a role that was just given may need 60 minutes"
         return Checked(Verdict.WRONG, about, said, (*place.role(), f"# the role itself: {LEAST}"))
 
@@ -122,8 +125,8 @@ class Asker:
             return self._workspace.ask(kql, span, source=table, purpose=PURPOSE)
         except AbsentError:
             raise
-        except PermanentError as error:
-            for outcome in (Outcome.FORBIDDEN, Outcome.UNKNOWN):
+        except MintwatchError as error:
+            for outcome in (Outcome.FORBIDDEN, Outcome.UNKNOWN, Outcome.UNREACHABLE):
                 if self._workspace.tally.total(source=table, purpose=PURPOSE, outcome=outcome):
                     raise Shut(outcome, str(error)) from error
             raise

@@ -7,7 +7,7 @@ from datetime import datetime
 from threading import Event
 from typing import Final
 
-from monitor.errors import InputError, MintwatchError
+from monitor.errors import MintwatchError
 from monitor.login import Credential, Kind
 from monitor.settings import Logins, Settings, Watched, watched
 from monitor.sources.loganalytics.client import Workspace
@@ -23,7 +23,13 @@ TAKEN_TOO: Final = ("Usage", "Heartbeat", "SecurityEvent", "SecurityAlert", "Azu
 
 
 def check(settings: Settings, logins: Logins, now: datetime, stop: Event) -> Iterator[Checked]:
-    """Everything there is to say, one thing at a time, as it is found out. Nothing is written anywhere."""
+    """Everything there is to say, one thing at a time, as it is found out. Nothing is written anywhere.
+
+    Raises
+    ------
+    InputError
+        If a credential cannot be made of what is configured.
+    """
     sources = watched(settings)
     opened: dict[str, tuple[Credential, Gate]] = {}
     for name in dict.fromkeys(one.credential for one in sources):
@@ -48,14 +54,15 @@ def _about(credential: str) -> str:
 
 
 def _logged_in(logins: Logins, name: str) -> tuple[Checked, Credential | None]:
+    """Whether the credential gets a token; `InputError` if it cannot even be made of what is configured."""
+    made = logins.credential(name)
+    kind = made.login.kind.value
     try:
-        made = logins.credential(name)
         made.warm(made.login.cloud.audience)
-    except InputError:
-        raise
     except MintwatchError as error:
-        return Checked(Verdict.WRONG, _about(name), str(error), (_LOGIN,)), None
-    return Checked(Verdict.FINE, _about(name), f"logs in ({made.login.kind.value})"), made
+        said = str(error).removeprefix(f"{made.login}: ")
+        return Checked(Verdict.WRONG, _about(name), f"{kind}: {said}", (_LOGIN,)), None
+    return Checked(Verdict.FINE, _about(name), f"{kind}: logs in"), made
 
 
 _LOGIN: Final = "# docs/azure.md, A login without a secret; and there: When something is wrong"

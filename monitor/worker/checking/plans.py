@@ -43,7 +43,7 @@ class Plans:
         """What there is to say of these tables, which could be asked."""
         unknown = [table for table in tables if not self.of(table)]
         if len(unknown) < len(tables):
-            yield Checked(Verdict.FINE, about, f"{len(tables) - len(unknown)} tables are on the plan {ANALYTICS}")
+            yield Checked(Verdict.FINE, about, f"tables on the plan {ANALYTICS}: {len(tables) - len(unknown)}")
         if unknown:
             said = f"on which plan {', '.join(unknown)} are ({self._why}); expected {ANALYTICS}, see for yourself"
             yield Checked(Verdict.UNKNOWN, about, said, self._place.show_plans())

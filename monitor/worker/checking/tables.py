@@ -49,7 +49,7 @@ def tables(about: str, source: Watched, place: Place, asker: Asker, plans: Plans
         except AbsentError:
             absent.append(table)
         except MintwatchError as error:
-            closed.append(Checked(Verdict.UNKNOWN, f"{about}, {table}", str(error)))
+            closed.append(Checked(Verdict.WRONG, f"{about}, {table}", f"could not be asked: {error}"))
     fresh = [one for one in there if one.fresh]
     for one in fresh or there[:1]:
         yield one.rows
