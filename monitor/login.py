@@ -121,6 +121,9 @@ NEEDS: Final = {
 BY_WEBHOOK: Final = ("AZURE_AUTHORITY_HOST", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE")
 """Set together, as the webhook of AKS does, they turn the SDK's managed identity into workload identity."""
 
+BY_HOST: Final = "IDENTITY_ENDPOINT"
+"""Set where Azure runs containers and functions; the SDK then looks at nothing else."""
+
 
 class Credential:
     """A credential as Azure's clients take it (`TokenCredential`), whose failures are errors of ours.
@@ -228,7 +231,7 @@ def _workload_identity(login: Login) -> SupportsTokenInfo:
 
 
 def _managed_identity(login: Login) -> SupportsTokenInfo:
-    if all(os.environ.get(name) for name in BY_WEBHOOK) and not os.environ.get("IDENTITY_ENDPOINT"):
+    if all(os.environ.get(name) for name in BY_WEBHOOK) and not os.environ.get(BY_HOST):
         raise InputError(
             f"{login}: {', '.join(BY_WEBHOOK)} are set, with which Azure's SDK would log in by workload identity;"
             " expected kind: workload_identity, or a pod without the label azure.workload.identity/use"
