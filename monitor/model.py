@@ -16,6 +16,8 @@ OVER_FINDINGS = "scores"
 """The stream of rules that judge what other rules found: no evidence of their own."""
 COMMON = 1.5
 """Surprise that one kind of evidence or another shows on many a day: what is above it corroborates."""
+VOLUME = "events"
+"""The family of how much was done. Whoever does more leaves more rows in every stream, so it is one kind over all."""
 
 
 def together(surprises: Iterable[float]) -> float:
@@ -28,6 +30,15 @@ def together(surprises: Iterable[float]) -> float:
     """
     strongest, *others = sorted(surprises, reverse=True) or [0.0]
     return strongest + sum(max(other - COMMON, 0.0) for other in others)
+
+
+def kind_of_evidence(stream: str, family: str) -> tuple[str, str]:
+    """What findings have in common that count once: stream and measure family, and for a volume that alone.
+
+    >>> kind_of_evidence("vault", "events"), kind_of_evidence("vault", "refusals")
+    (('overall', 'volume'), ('vault', 'refusals'))
+    """
+    return ("overall", "volume") if family == VOLUME else (stream, family)
 
 
 class Level(StrEnum):
@@ -211,7 +222,7 @@ class Finding:
     @property
     def evidence(self) -> tuple[str, str]:
         """(stream, measure family): findings that share it show the same tokens, and count once."""
-        return self.stream, self.family
+        return kind_of_evidence(self.stream, self.family)
 
     @property
     def identity(self) -> str:

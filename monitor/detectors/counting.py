@@ -34,10 +34,10 @@ class Said:
         """The four counts, in the order of SCORES."""
         return self.said, self.judged, self.said_all, self.judged_all
 
-    def words(self) -> list[str]:
-        """The four counts in words, for each candidate."""
+    def words(self, much: str) -> list[str]:
+        """The four counts in words, for each candidate; `much` says what `said` counts."""
         return [
-            f"as much on {said:,.0f} of its {_many(judged, 'day')}, "
+            f"{much} on {said:,.0f} of its {_many(judged, 'day')}, "
             f"and ever by {_many(max(said_all, 0.0), 'subject')} in {_many(judged_all, 'subject-day')}"
             for said, judged, said_all, judged_all in zip(*self.columns(), strict=True)
         ]
@@ -73,6 +73,7 @@ def daily(
     judged: Days,
     wanted: npt.NDArray[np.bool_],
     lookback: timedelta,
+    alike: float = 1.0,
 ) -> Said:
     """The four counts of each wanted candidate, against the days before its own as known at 00:00 UTC of its day.
 
@@ -84,6 +85,8 @@ def daily(
         The judged days.
     wanted
         Which candidates to count for, in their order.
+    alike
+        From which share of a candidate on an earlier day of its own subject said as much.
     """
     counts = np.zeros((4, candidates.group.size))
     size = 1 + int(max(candidates.group.max(initial=0), judged.group.max(initial=0)))
@@ -95,6 +98,7 @@ def daily(
             _values(candidates)[today],
             *_loudest(candidates, past),
             _known_days(judged, size, day, lookback),
+            alike,
         )
         counts[:, today] = said.columns()
     return Said(*counts[:, wanted])
@@ -124,7 +128,14 @@ def _values(days: Days) -> Floats:
     return days.value if days.value is not None else np.ones(days.group.size)
 
 
-def count(groups: Ints, observed: Floats, past_groups: Ints, past_observed: Floats, known_days: Floats) -> Said:
+def count(
+    groups: Ints,
+    observed: Floats,
+    past_groups: Ints,
+    past_observed: Floats,
+    known_days: Floats,
+    alike: float = 1.0,
+) -> Said:
     """Count, for each candidate, what was as loud before.
 
     Parameters
@@ -135,6 +146,8 @@ def count(groups: Ints, observed: Floats, past_groups: Ints, past_observed: Floa
         One earlier day of a group each, with the most it observed that day.
     known_days
         By group number: on how many earlier days it was judged.
+    alike
+        From which share of it on an earlier day of its own group said as much.
 
     Examples
     --------
@@ -153,7 +166,7 @@ def count(groups: Ints, observed: Floats, past_groups: Ints, past_observed: Floa
     starts = np.searchsorted(past_groups, groups, side="left")
     said = np.array(
         [
-            end - start - np.searchsorted(past_observed[start:end], value, side="left")
+            end - start - np.searchsorted(past_observed[start:end], alike * value, side="left")
             for start, end, value in zip(starts, ends, observed, strict=True)
         ],
         dtype=np.float64,

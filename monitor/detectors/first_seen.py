@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.clock import DAY
 from monitor.coverage import Hearing
 from monitor.detectors import counting
+from monitor.detectors.oneoffs import oneoffs
 from monitor.detectors.silence import unheard
 from monitor.frames import HISTORY, JOINED, SCORES, conform, empty
 from monitor.model import Window
@@ -31,7 +33,8 @@ class FirstSeen(BaseModel):
     predicate, so that a failed try does not make an address "seen". Where the rule has an `after` predicate, a group
     is known and active by that one: a workload known for its tokens may then show its first token for a vault. How rare
     news are for this group and for all groups decides the score, as for `limit`. Time in which a source that feeds the
-    group was not heard is no silence.
+    group was not heard is no silence. Days with as many values that never came back count as news, even in the warm-up:
+    who has shown forty addresses once each will show another.
 
     Parameters
     ----------
@@ -74,14 +77,7 @@ class FirstSeen(BaseModel):
         news, unsure = self._news(spans, known, _Silences(past.home.assign(group=fed), past.hearing))
         news = news.assign(observed=self._observed(news))
         inside = ((news["first_at"] >= window.start) & (news["first_at"] < window.end)).to_numpy()
-        judged = known.drop_duplicates(["group", "day"])
-        subjects, judged_subjects = counting.numbers(past.about, news, judged)
-        said = counting.daily(
-            counting.Days.of(news.assign(group=subjects), news["observed"].to_numpy(dtype=np.float64)),
-            counting.Days.of(judged.assign(group=judged_subjects), None),
-            inside,
-            HISTORY,
-        )
+        said = self._said(news, known, spans, past.about, inside)
         today = news[inside]
         quiet = today["quiet"].dt.total_seconds() / DAY.total_seconds()
         scores = today.assign(
@@ -89,7 +85,7 @@ class FirstSeen(BaseModel):
             expected=said.said / np.maximum(said.judged, 1),
             low=0.0,
             high=0.0,
-            because=[_because(*one) for one in zip(today["key"], quiet, said.words(), strict=True)],
+            because=[_because(*one) for one in zip(today["key"], quiet, said.words("as much"), strict=True)],
             **said.frame(),
         )
         unsure = unsure[(unsure["first_at"] >= window.start) & (unsure["first_at"] < window.end)]
@@ -118,6 +114,27 @@ class FirstSeen(BaseModel):
             unusual = days["quiet"] >= days["longest"] * self.gap_factor
             return days[new & judged & unusual], days[new & ~judged]
         return days[new & judged], days[new & ~judged]
+
+    def _said(
+        self,
+        news: pd.DataFrame,
+        known: pd.DataFrame,
+        spans: pd.DataFrame,
+        about: tuple[str, ...],
+        inside: npt.NDArray[np.bool_],
+    ) -> counting.Said:
+        """How often as much was said before the news inside the window, or turned out to have been shown only once."""
+        judged = known.drop_duplicates(["group", "day"])
+        subjects, judged_subjects, showing = counting.numbers(about, news, judged, spans)
+        said_before = counting.Days.of(news.assign(group=subjects), news["observed"].to_numpy(dtype=np.float64))
+        said = counting.daily(
+            said_before, counting.Days.of(judged.assign(group=judged_subjects), None), inside, HISTORY
+        )
+        if self.gap_factor:  # a silence is no value that could come back
+            return said
+        shown = counting.Days.of(spans.assign(group=showing), None)
+        strays = oneoffs(said_before, shown, pd.factorize(spans["key"])[0], inside)
+        return replace(said, said=np.maximum(said.said, np.minimum(strays, said.judged)))
 
     def _observed(self, news: pd.DataFrame) -> pd.Series:
         """How much is new: the days of silence, or which news of this group on this day it is, in order of arrival."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from monitor.clock import length
 from monitor.coverage import days_of, naive, stamp
 from monitor.detectors import counting
+from monitor.detectors.tails import ALIKE
 from monitor.frames import SCORES, conform, empty
 from monitor.model import Window
 from monitor.ports import Need, Past
@@ -21,8 +22,9 @@ from monitor.rules import Duration
 class Limit(BaseModel):
     """Says "at least `limit` in one bucket", and how rare that is for this group and for all groups.
 
-    The chance that a subject says at least this on a day is `(k + m r) / (d + m)`: k of its d judged days said so, m is
-    30, and r is how many subjects ever did, per day of all of them (see `monitor.calibrate`). One judged for the first
+    The chance that a subject says at least this on a day is `(k + m r) / (d + m)`: k of its d judged days said about as
+    much (from `ALIKE` of it up: 36 yesterday and 38 today are the same habit, whatever lies between), m is 30, and r is
+    how many subjects ever said as much, per day of all of them (see `monitor.calibrate`). One judged for the first
     time is thus measured by all the others, and one that does it daily is quiet.
 
     Parameters
@@ -35,7 +37,7 @@ class Limit(BaseModel):
     Examples
     --------
     >>> Limit(limit=10).least
-    10.0
+    6.0
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,12 +50,12 @@ class Limit(BaseModel):
 
     @property
     def least(self) -> float:
-        """The smallest count it can say anything about."""
-        return float(self.limit)
+        """The smallest count it looks at: below the limit lie the days that were almost as loud."""
+        return max(ALIKE * self.limit, 1.0)
 
     def score(self, past: Past, window: Window) -> pd.DataFrame:
         """SCORES of every (group, bucket) whose count reaches the limit; one row per change of the count."""
-        rows = past.activity[past.activity["value"] >= self.limit]
+        rows = past.activity[past.activity["value"] >= self.least]
         if len(past.after.columns):
             rows = _preceded(rows, past)
         if rows.empty:
@@ -61,16 +63,18 @@ class Limit(BaseModel):
         subjects, judged = counting.numbers(past.about, rows, past.days)
         bucket, seen_at, value = naive(rows["bucket"]), naive(rows["seen_at"]), rows["value"].to_numpy(dtype=np.float64)
         settled = bucket + np.timedelta64(past.bucket + past.settle)
+        loud = (value >= self.limit) & (bucket >= stamp(window.start)) & (bucket < stamp(window.end))
         said = counting.daily(
             counting.Days(subjects, days_of(bucket), np.maximum(seen_at, settled), value),
             counting.Days(judged, days_of(naive(past.days["day"])), naive(past.days["seen_at"]), None),
-            (bucket >= stamp(window.start)) & (bucket < stamp(window.end)),
+            loud,
             self.lookback,
+            ALIKE,
         )
-        scores = rows[(bucket >= stamp(window.start)) & (bucket < stamp(window.end))]
+        scores = rows[loud]
         because = [
             f"{count:,.0f} in {length(past.bucket)}, limit {self.limit:,}; {words}"
-            for count, words in zip(scores["value"], said.words(), strict=True)
+            for count, words in zip(scores["value"], said.words("about as much"), strict=True)
         ]
         return conform(
             scores.rename(columns={"value": "observed"}).assign(

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.clock import DAY
 from monitor.frames import SCORES, conform, empty
-from monitor.model import COMMON, Window, together
+from monitor.model import COMMON, Window, kind_of_evidence, together
 from monitor.ports import Need, Past
 
 Row: TypeAlias = Mapping[Hashable, Any]
@@ -20,7 +20,8 @@ Row: TypeAlias = Mapping[Hashable, Any]
 class Together(BaseModel):
     """Says "these add up": the strongest surprise, and of each other distinct evidence what exceeds a common one.
 
-    Evidence is distinct if it differs in stream or measure family: the same tokens seen by three rules count once.
+    Evidence is distinct if it differs in stream or measure family: the same tokens seen by three rules count once. How
+    much was done is one kind over all streams: whoever runs twice as often gets more tokens and reads more secrets.
     Findings add up in the order in which they could be told, within the UTC day of their buckets; it speaks when what
     was there before is raised by a second kind of evidence. The sum stands in for Fisher's method of combining
     independent tests (Statistical Methods for Research Workers, 4th ed., 1932, section 21.1), with `COMMON` taken off
@@ -61,7 +62,7 @@ class Together(BaseModel):
         strongest: dict[tuple[str, str], tuple[float, str]] = {}
         rows, told = [], 0.0
         for row in mine:
-            evidence = row["stream"], row["family"]
+            evidence = kind_of_evidence(row["stream"], row["family"])
             if row["surprise"] > strongest.get(evidence, (0.0, ""))[0]:
                 strongest[evidence] = row["surprise"], row["rule"]
             total = together([surprise for surprise, _ in strongest.values()])

@@ -146,6 +146,19 @@ def test_how_rare_news_are_is_counted_by_hand() -> None:
     assert scores[["said", "judged", "said_all", "judged_all"]].to_numpy().tolist() == [[1, 20, 1, 40]]
 
 
+def test_values_shown_once_each_are_a_habit_of_news_even_in_the_warm_up() -> None:
+    """entra:1 showed another address on each of 3 days, none of them news yet; on the fourth that says 3 of 3."""
+    rows = [("entra:1", f"once-{day}", day + 0.4, 0.01) for day in range(4)]
+    scores = NEWS.score(known(*rows), Window(START + 3 * DAY, START + 4 * DAY))
+    assert scores[["said", "judged", "said_all"]].to_numpy().tolist() == [[3, 3, 0]]
+
+
+def test_values_that_came_back_are_no_habit_of_news() -> None:
+    rows = [*usual(range(8)), *usual(range(2, 8), "BR"), *usual(range(7, 8), "US")]
+    scores = NEWS.score(known(*rows), Window(START + 7 * DAY, START + 8 * DAY))
+    assert scores["said"].tolist() == [0]
+
+
 @pytest.mark.parametrize("judge", [NEWS, WAKES])
 def test_it_keeps_the_promises_of_a_detector(judge: FirstSeen) -> None:
     dice = np.random.default_rng(2)

@@ -48,6 +48,14 @@ def test_below_the_limit_it_says_nothing() -> None:
     assert surprise(Limit(limit=5), counted(("entra:1", 4.5, 0, 4.0)), 4) == []
 
 
+def test_days_almost_as_loud_are_its_habit_even_below_the_limit() -> None:
+    """Of entra:1: k = 2 of d = 4, for 6 is 0.6 of 10 and 5 is not; nobody ever said 10: K = 0."""
+    rows: list[Row] = [("entra:1", 1.5, 0, 6.0), ("entra:1", 2.5, 0, 5.0), ("entra:1", 3.5, 0, 9.0)]
+    scores = Limit(limit=10).score(counted(*rows, ("entra:1", 4.5, 0, 10.0)), Window(START + 4 * DAY, START + 5 * DAY))
+    assert scores[["said", "judged"]].to_numpy().tolist() == [[2, 4]]
+    assert (scores["said_all"] < 0).all()  # beyond the loudest of all days, 9
+
+
 def test_what_it_says_daily_is_no_news_and_to_others_it_still_is() -> None:
     """Of entra:1: k = 3, d = 4; of entra:2: k = 0, d = 4. One of ten groups ever did: K = 1, D = 40."""
     rows: list[Row] = [("entra:1", day + 0.5, 0, 9.0) for day in (1, 2, 3, 4)]

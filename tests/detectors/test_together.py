@@ -116,7 +116,12 @@ def test_of_one_kind_the_strongest_counts_once() -> None:
 
 
 def test_the_same_family_of_another_stream_is_another_kind() -> None:
-    assert surprises(said("a", ("sign_in", "events"), 3.0, 3), said("b", ("vault", "events"), 2.0, 4)) == [3.5]
+    new = "new resource"
+    assert surprises(said("a", ("sign_in", new), 3.0, 3), said("b", ("vault", new), 2.0, 4)) == [3.5]
+
+
+def test_how_much_was_done_is_one_kind_over_all_streams() -> None:
+    assert surprises(said("a", ("sign_in", "events"), 3.0, 3), said("b", ("vault", "events"), 2.0, 4)) == []
 
 
 def test_it_speaks_of_what_raises_the_sum_and_of_nothing_else() -> None:
