@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ from monitor.entra import CODES
 from monitor.sources.fold import QUERIES
 from monitor.testing.azure import LocalAzure, Trusted, Workspace, faults
 from monitor.worker import checking
+from monitor.worker.checking.advice import ROLE
 from tests.cli.conftest import Command, Said
 
 ID = "33333333-0000-4000-8000-000000000003"
@@ -325,6 +328,16 @@ def test_the_page_has_the_headings_that_the_advice_names() -> None:
     named = re.findall(r"docs/azure\.md, ([A-Z][\w ]+)", source)
     assert named
     assert set(named) <= set(headings)
+
+
+def test_the_lines_of_the_page_are_shell(tmp_path: Path) -> None:
+    """The whole page in one shell in which `az` does nothing: quoting holds, and what is written is JSON."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    kept = [block for block in blocks if "curl" not in block and "base64" not in block]
+    script = "az() { echo found; }\n" + "\n".join(kept)
+    done = subprocess.run(["bash", "-euc", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads((tmp_path / "role.json").read_text())["Name"] == ROLE
 
 
 def test_the_page_explains_what_a_check_says() -> None:
