@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeAlias
 
-from monitor.clock import DAY
+from monitor.clock import DAY, floor
 from monitor.errors import TooLargeError
 from monitor.model import Window
 from monitor.ports import Counts, Fetched, LogSource
@@ -77,24 +77,34 @@ def collect(
     return fetched(source, windows, now)
 
 
-def compare(source: LogSource, live: Mapping[Window, Counts], now: datetime) -> list[Window]:
-    """The windows inside the lateness bound of which the source would count other rows than were counted.
+def compare(source: LogSource, live: Mapping[Window, Counts], now: datetime) -> tuple[list[Window], list[Window]]:
+    """Which windows are to be fetched again, and of which stretches nothing can be said; inside the lateness bound.
 
-    `live` are the source's live windows with their counts. It is asked a day at a time.
+    The first are those of which the source would count other rows than were counted, and steps of which it has rows
+    while nothing is live, as in a gap; `live` are the source's live windows with their counts. It is asked a day at a
+    time, from the bound on, or from the first window that was ever live. A day too large to be counted is one of the
+    second.
     """
-    recent = sorted(one for one in live if one.end > now - source.bound)
-    if not recent:
-        return []
+    if not live:
+        return [], []
+    since = max(min(live).start, floor(now - source.bound, source.step))
+    recent = sorted(one for one in live if one.end > since)
+    asked = Window(min([since, *(one.start for one in recent)]), max([now, *(one.end for one in recent)]))
     counted: dict[datetime, Counts] = {}
-    for day in Window(recent[0].start, max(now, recent[-1].end)).pieces(DAY):
-        counted |= source.counted(day, now)
-    differ = [one for one in recent if _rows(live[one]) != _rows(_total(counted, one))]
+    unknown: list[Window] = []
+    for day in asked.pieces(DAY):
+        try:
+            counted |= source.counted(day, now)
+        except TooLargeError:
+            unknown.append(day)
+    known = [one for one in recent if not any(one.overlaps(day) for day in unknown)]
+    differ = [one for one in known if _rows(live[one]) != _rows(_total(counted, one))]
     missing = [
         Window(start, start + source.step)
         for start, counts in counted.items()
         if counts.read and not any(start in one for one in live)
     ]
-    return sorted([*differ, *missing])
+    return sorted([*differ, *missing]), unknown
 
 
 def fetched(source: LogSource, windows: Iterable[Window], now: datetime) -> Iterator[Found]:

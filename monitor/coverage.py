@@ -36,7 +36,7 @@ class Hearing:
     """One source: the 5-minute bins of `at` it ever filled, ascending, and when each was first heard of.
 
     `overlap` and `settle` are the source's; `heard` the running newest `at` in order of `seen`. `gaps` are stretches
-    that were not seen whole, as the worker noted them.
+    that were not seen whole, as the worker noted them. `ours`: it is our own journal, of which no silence is an outage.
     """
 
     name: str
@@ -47,10 +47,18 @@ class Hearing:
     order: npt.NDArray[np.int64]
     newest: Times
     gaps: tuple[Gap, ...] = ()
+    ours: bool = False
 
     @classmethod
     def of(
-        cls, name: str, settle: timedelta, overlap: timedelta, bins: pd.DataFrame, gaps: Iterable[Gap] = ()
+        cls,
+        name: str,
+        settle: timedelta,
+        overlap: timedelta,
+        bins: pd.DataFrame,
+        gaps: Iterable[Gap] = (),
+        *,
+        ours: bool = False,
     ) -> Hearing:
         """From rows (`at`, `seen_at` of the first fact in it) of that source."""
         at = naive(bins["at"])
@@ -59,7 +67,7 @@ class Hearing:
         at, seen_at = at[rank], seen_at[rank]
         order = np.argsort(seen_at, kind="stable")
         newest = np.maximum.accumulate(at[order].view("i8")).view(at.dtype) if at.size else at
-        return cls(name, settle, overlap, at, seen_at, order, newest, tuple(gaps))
+        return cls(name, settle, overlap, at, seen_at, order, newest, tuple(gaps), ours)
 
     def heard(self, t: datetime) -> datetime | None:
         """The newest `at` among facts seen before `t`; None if there is none."""
@@ -77,6 +85,8 @@ class Hearing:
         left out. Neither the silence since the newest row nor one outage before it makes a source sparse, or an outage
         would soon look like peace. With fewer than `LEAST` hours heard nothing can be said: not dense.
         """
+        if self.ours:
+            return False
         end = stamp(midnight(t))
         seen = self.at[(self.seen_at < end) & (self.at < end)]
         hours = np.unique(seen.astype("datetime64[h]").astype(np.int64))

@@ -1,6 +1,7 @@
 """State in one directory: immutable Parquet facts, and control.db, which says which of them are live."""
 
 from monitor.store.facts import Written
+from monitor.store.health import Standing
 from monitor.store.state import Store
 
-__all__ = ["Store", "Written"]
+__all__ = ["Standing", "Store", "Written"]

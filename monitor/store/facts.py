@@ -38,6 +38,8 @@ class Written:
     counts: Counts
     names: tuple[Name, ...]
     as_of: datetime
+    merged: frozenset[str] = frozenset()
+    """Of which live files it was made, if it was."""
 
 
 class FactFiles(Opened):
@@ -52,12 +54,12 @@ class FactFiles(Opened):
             self.sweep()
 
     @contextmanager
-    def reading(self) -> Iterator[list[Path]]:
-        """The live fact files, none of which this process deletes until it is left."""
+    def reading(self) -> Iterator[None]:
+        """No fact file that is live within it is deleted by this process until it is left."""
         with self._counting:
             self._readers += 1
         try:
-            yield self.live()
+            yield
         finally:
             with self._counting:
                 self._readers -= 1
@@ -103,8 +105,8 @@ class FactFiles(Opened):
             raise
         return path
 
-    def switch(self, source: str, written: Sequence[Written], watermark: datetime) -> None:
-        """Make these files live in place of every older one whose window they cover, and move the watermark.
+    def switch(self, source: str, written: Sequence[Written], watermark: datetime | None) -> None:
+        """Make these files live in place of every older one whose window they cover, and move the watermark if given.
 
         It is one transaction: all of it or nothing. The older files are deleted at the source's next switch, because
         somebody may just be reading them.
@@ -112,12 +114,15 @@ class FactFiles(Opened):
         Raises
         ------
         StateError
-            If a live window would be replaced in part: a window is replaced whole.
+            If a live window would be replaced in part: a window is replaced whole. If files that were put together
+            are not the live ones any more: meanwhile one of them was fetched again.
         """
         with self._control.transaction() as control:
             old: list[str] = []
             for one in written:
                 covered = self._covered(control, source, one.window)
+                if one.merged and one.merged != set(covered):
+                    raise StateError(f"{source}: {one.window.start} .. {one.window.end} changed while put together")
                 control.executemany("delete from live_files where path = ?", [(path,) for path in covered])
                 control.execute(
                     "insert into live_files values (?, ?, ?, ?, ?, ?, ?)",
@@ -132,7 +137,8 @@ class FactFiles(Opened):
                 )
                 old += covered
             remember(control, (name for one in written for name in one.names))
-            control.execute("insert or replace into watermarks values (?, ?)", (source, stamp(watermark)))
+            if watermark is not None:
+                control.execute("insert or replace into watermarks values (?, ?)", (source, stamp(watermark)))
         self._retire(source, old)
 
     def _retire(self, source: str, old: list[str]) -> None:
@@ -159,12 +165,13 @@ class FactFiles(Opened):
             If a file cannot be read or written; what was live stays live.
         """
         done = []
-        for day, paths in self._scattered(source, before):
-            merged = self.merge(source, day, paths)
-            retired = self._retired.pop(source, [])  # not to be deleted sooner because of this
-            self.switch(source, [merged], self.watermark(source) or day.end)
-            self._retired[source] += retired
-            done.append(day)
+        with self.reading():  # so that nothing that was retired before is deleted sooner because of this
+            for day, paths in self._scattered(source, before):
+                merged = self.merge(source, day, paths)
+                with self.staged() as written:
+                    written.append(merged)
+                    self.switch(source, written, None)
+                done.append(day)
         return done
 
     def _scattered(self, source: str, before: datetime) -> list[tuple[Window, list[Path]]]:
@@ -197,7 +204,7 @@ class FactFiles(Opened):
         )
         counts = sum((Counts(**json.loads(counts)) for _, counts, _ in rows), Counts())
         as_of = min(moment(as_of) for *_, as_of in rows)
-        return Written(path, window, sum(held for held, *_ in rows), counts, (), as_of)
+        return Written(path, window, sum(held for held, *_ in rows), counts, (), as_of, frozenset(names))
 
     def discard(self, written: Iterable[Written]) -> None:
         """Delete those of the files that are not live: another window of their source could not be fetched."""

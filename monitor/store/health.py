@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from monitor.clock import BIN, DAY, floor
 from monitor.model import Gap, HealthEvent, Trouble, Window
@@ -12,8 +15,30 @@ from monitor.store.facts import FactFiles
 from monitor.store.opening import moment, stamp
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a judgement rests on, as it was at one moment.
+
+    The fact files that were live, how far each source was collected then, and what was known not to be seen.
+    """
+
+    live: tuple[Path, ...]
+    watermarks: Mapping[str, datetime]
+    gaps: tuple[Gap, ...]
+
+
 class Health(FactFiles):
     """How well the sources of a state directory can be read."""
+
+    @contextmanager
+    def standing(self) -> Iterator[Standing]:
+        """What is live, collected and left out, all of one moment; its files stay until it is left."""
+        with self.reading():
+            with self._control.transaction():  # several questions, and nobody writes in between
+                rows = self._control.rows("select source, at from watermarks")
+                watermarks = {source: moment(at) for source, at in rows}
+                standing = Standing(tuple(self.live()), watermarks, tuple(self.gaps()))
+            yield standing
 
     def failed(self, source: str, at: datetime, error: str, code: str) -> None:
         """Keep that a source cannot be read as of `at`, and write down each 5-minute bin of it not written down yet.

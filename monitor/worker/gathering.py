@@ -75,6 +75,7 @@ class Gathering:
     earliest: datetime | None = None
     counts: Counts = field(default_factory=Counts)
     gaps: list[Gap] = field(default_factory=list)
+    _too_large: list[Window] = field(default_factory=list)
 
     def leave_out(self, stretch: Window) -> None:
         """Keep that arrivals of this stretch will not be looked for: it was down for longer than the cap."""
@@ -105,7 +106,8 @@ class Gathering:
         name = self.source.name
         live = self.store.windows(name)
         before = self.store.window_counts(name)
-        differ = widen(compare(self.source, before, self.as_of), live)
+        differ, unknown = compare(self.source, before, self.as_of)
+        differ = widen(differ, live)
         held = self.counts
         with self.store.staged() as written:
             self._write(fetched(self.source, differ, self.as_of), written)
@@ -113,8 +115,9 @@ class Gathering:
         was = sum((before[one.window] for one in written if one.window in before), Counts())
         self.missed = self.counts.read - held.read - was.read
         self.earliest = min((one.window.start for one in written), default=None)
-        if not self.gaps:  # what is there now is all there is, whatever was left out when it arrived
-            self.store.mended(name, [Window(self.as_of - self.source.bound, self.as_of)])
+        # what is there now is all there is, whatever was left out when it arrived
+        whole = Window(self.as_of - self.source.bound, self.as_of).without([*unknown, *self._too_large])
+        self.store.mended(name, whole)
         self.store.note_compared(name, self.as_of)
 
     def _switch(self, written: Sequence[Written], watermark: datetime) -> None:
@@ -128,6 +131,7 @@ class Gathering:
         newest = None
         for window, fetched_or_not in found:
             if not isinstance(fetched_or_not, Fetched):
+                self._too_large.append(window)
                 self._gap(window, str(fetched_or_not))
                 continue
             as_of = min(self.as_of, _arrived(window, fetched_or_not)) if self.whole else self.as_of

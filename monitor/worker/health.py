@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 import pyarrow as pa
 
-from monitor.clock import BIN, DAY, EPOCH, floor
+from monitor.clock import BIN, DAY, floor, midnight
 from monitor.frames import DIMENSIONS, FACTS, conform_facts
 from monitor.model import HealthEvent, Window
 from monitor.ports import Counts, Fetched
@@ -35,12 +35,16 @@ class HealthSource:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def changed(self, since: datetime | None, now: datetime) -> Sequence[Window]:
-        """The days in which something was written down."""
-        after = since or EPOCH
-        events = self._store.events(Window(after, now)) if after < now else []
-        days = sorted({floor(one.at, DAY) for one in events})
-        return [Window(day, day + DAY) for day in days]
+    def changed(self, since: datetime | None, now: datetime) -> Sequence[Window]:  # noqa: ARG002
+        """The days within the bound of which the journal holds other events than were fetched.
+
+        Not those since then: what befell a source is written down as of when its round began, which may be before the
+        last round of this one.
+        """
+        held = self._store.window_counts(NAME)
+        written = self.counted(Window(midnight(now - self.bound), now), now)
+        days = {Window(day, day + DAY): counts for day, counts in sorted(written.items())}
+        return [day for day, counts in days.items() if held.get(day) != counts]
 
     def fetch(self, window: Window, now: datetime) -> Fetched:
         """All that was written down of the window."""
@@ -54,7 +58,7 @@ class HealthSource:
         """How much was written down on each day."""
         counts: dict[datetime, Counts] = {}
         for one in self._events(window, now):
-            day = floor(one.at, DAY)
+            day = midnight(one.at)
             counts[day] = counts.get(day, Counts()) + Counts(read=1, kept=1)
         return counts
 

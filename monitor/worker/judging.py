@@ -17,7 +17,7 @@ from monitor.detect import detect, findings, ordered
 from monitor.frames import ACTIVITY, HISTORY, SPANS, empty
 from monitor.model import Finding, Gap, Window
 from monitor.ports import Engine, LogSource, Past, Tables
-from monitor.rules import Rule
+from monitor.rules import HEALTH, Rule
 
 MEMBERS = 50
 
@@ -43,6 +43,7 @@ def hear(engine: Engine, tables: Tables, sources: Sequence[LogSource], gaps: Seq
             one.overlap,
             bins[bins["source"] == one.name],
             [gap for gap in gaps if gap.source == one.name],
+            ours=one.stream == HEALTH,
         )
         for one in sources
     }

@@ -39,7 +39,8 @@ def replay(app: App, since: datetime | None = None, until: datetime | None = Non
     stretch = _stretch(app, since, horizon)
     if stretch is None:
         return Report(horizon or floor(now()), tuple(sources), (), (), ())
-    judged, rules, hearing = judge_all(app, stretch, stretch.end)
+    with app.store.standing() as standing:
+        judged, rules, hearing = judge_all(app, standing, stretch, stretch.end)
     incidents, decisions, unsent = _triage(app, judged, hearing, stretch)
     _stand(app, judged, hearing, stretch.end)
     return Report(stretch.end, tuple(sources), tuple(rules), incidents, decisions, unsent)

@@ -72,7 +72,12 @@ class Rounds:
         """One round of judging and telling."""
         with self._lock:
             gathered, self._gathered = self._gathered, []
-        report = judge_and_tell(self.app, floor(now(), BIN), gathered)
+        try:
+            report = judge_and_tell(self.app, floor(now(), BIN), gathered)
+        except BaseException:
+            with self._lock:  # what a comparison found is still to be judged
+                self._gathered = [*gathered, *self._gathered]
+            raise
         failed = [one.name for one in report.rules if one.error]
         said = {"part": "judge", "as_of": iso(report.now), "findings": sum(one.findings for one in report.rules)}
         log.info("judged", extra=said | {"failed": failed, "unsent": len(report.unsent)})

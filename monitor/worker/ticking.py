@@ -17,6 +17,7 @@ from monitor.model import Decision, Finding, Name, Notice, Window
 from monitor.notify import compose
 from monitor.ports import Notifier
 from monitor.rules import Rule
+from monitor.store import Standing
 from monitor.triage import Triaged, triage
 from monitor.worker.app import App, Report, RuleReport, SourceReport
 from monitor.worker.gathering import gather
@@ -47,14 +48,16 @@ def tick(app: App, now: datetime) -> Report:
 
 def judge_and_tell(app: App, as_of: datetime, gathered: Sequence[SourceReport]) -> Report:
     """The second half of a tick: what was collected is judged, decided on, kept and told."""
-    with app.store.reading():
+    with app.store.standing() as standing:
         judged, rules, hearing = guarded(
-            "facts", lambda: judge_all(app, _touched(app, as_of, gathered), as_of), partial(_unjudged, app)
+            "facts",
+            lambda: judge_all(app, standing, _touched(app, standing, as_of, gathered), as_of),
+            partial(_unjudged, app),
         )
     found = [one for each in judged for one in each.findings]
     known = app.store.known(min(one.bucket for one in found)) if found else set()
     new = sorted((one for one in found if one.key not in known), key=lambda one: (one.time, one.key))
-    triaged = conclude(app, new, judged, hearing, as_of)
+    triaged = conclude(app, new, judged, hearing, standing.watermarks, as_of)
     unsent = [*give_up(app, as_of), *notify(app, as_of)]
     compact(app, as_of)
     return Report(as_of, tuple(gathered), tuple(rules), triaged.incidents, triaged.decisions, tuple(unsent))
@@ -68,15 +71,17 @@ def compact(app: App, as_of: datetime) -> None:
             log.info("compacted", extra={"part": source.name, "start": iso(day.start), "end": iso(day.end)})
 
 
-def judge_all(app: App, window: Window, as_of: datetime) -> tuple[list[Judged], list[RuleReport], dict[str, Hearing]]:
+def judge_all(
+    app: App, standing: Standing, window: Window, as_of: datetime
+) -> tuple[list[Judged], list[RuleReport], dict[str, Hearing]]:
     """Every rule over the window, those that judge scores last; a rule that fails is reported and stops nobody.
 
     Facts are read once for all rules; if that fails, because of one rule's predicate, every rule reads its own.
     """
-    tables = {"facts": app.store.live()}
-    if not tables["facts"]:
+    tables = {"facts": standing.live}
+    if not standing.live:
         return [], [], {}
-    hearing = hear(app.engine, tables, app.sources, app.store.gaps())
+    hearing = hear(app.engine, tables, app.sources, standing.gaps)
     asks = [ask for rule in app.rules for ask in asked(rule)]
     reading = guarded("facts", lambda: Held.of(app.engine, tables, asks), lambda _: None) if asks else None
 
@@ -112,10 +117,18 @@ def _unjudged(app: App, error: Exception) -> tuple[list[Judged], list[RuleReport
 
 
 def conclude(
-    app: App, found: Sequence[Finding], judged: Sequence[Judged], hearing: Mapping[str, Hearing], now: datetime
+    app: App,
+    found: Sequence[Finding],
+    judged: Sequence[Judged],
+    hearing: Mapping[str, Hearing],
+    watermarks: Mapping[str, datetime],
+    now: datetime,
 ) -> Triaged:
-    """Triage the new findings and keep everything that follows from them in one transaction."""
-    until = judged_until(judged, hearing, {name: app.store.watermark(name) or now for name in hearing}, now)
+    """Triage the new findings and keep everything that follows from them in one transaction.
+
+    `watermarks` are those from when the facts were looked at: a source may have been collected further meanwhile.
+    """
+    until = judged_until(judged, hearing, {name: watermarks.get(name, now) for name in hearing}, now)
     notifier = app.notifiers[0].name if app.notifiers else DEFAULT_NOTIFIER
     lately = min((one.bucket for one in found), default=now) - app.policy.reopen - DAY
     triaged = triage(
@@ -133,20 +146,18 @@ def conclude(
         [(one, triaged.belongs[one.key], reasons[triaged.belongs[one.key]]) for one in found],
         triaged.incidents,
         triaged.decisions,
-        _seen(app, judged, now),
+        _seen(judged, watermarks, now),
     )
     return triaged
 
 
-def _seen(app: App, judged: Sequence[Judged], now: datetime) -> dict[str, datetime]:
+def _seen(judged: Sequence[Judged], watermarks: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
     """Per rule, before when the facts were seen that it judged: no later than its sources were collected.
 
     A source that fails for a day brings facts that were seen a day ago, when it is read again.
     """
-    reached = {one.name: app.store.watermark(one.name) for one in app.sources}
     return {
-        one.rule.id: min([now, *(at for name in one.sources if (at := reached.get(name)) is not None)])
-        for one in judged
+        one.rule.id: min([now, *(watermarks[name] for name in one.sources if name in watermarks)]) for one in judged
     }
 
 
@@ -199,7 +210,7 @@ def _send(app: App, notifier: Notifier, decision: Decision, names: Mapping[str, 
     return ""
 
 
-def _touched(app: App, as_of: datetime, gathered: Sequence[SourceReport]) -> Window:
+def _touched(app: App, standing: Standing, as_of: datetime, gathered: Sequence[SourceReport]) -> Window:
     """The buckets changed by rows that some rule has not judged yet, in whole days; at least those since yesterday.
 
     So a rule that failed, or a crash before its findings were kept, leaves its work to the next tick. Rows that only a
@@ -208,11 +219,11 @@ def _touched(app: App, as_of: datetime, gathered: Sequence[SourceReport]) -> Win
     start = min([midnight(as_of) - DAY, *(midnight(one.earliest - WIDEST) for one in gathered if one.earliest)])
     judged = app.store.judged_as_of()
     known = [judged[rule.id] for rule in app.rules if rule.id in judged]
-    if not known or not app.store.live():
+    if not known or not standing.live:
         return Window(start, as_of)
     since = max(min(known), max(known) - PATIENCE)
     since -= max((source.overlap for source in app.sources), default=timedelta(0)) + BIN
     query = "facts\n| where seen_at >= since and seen_at < as_of\n| summarize at = min(at)"
-    answer = app.engine.run(query, {"facts": app.store.live()}, {"since": since, "as_of": as_of})
+    answer = app.engine.run(query, {"facts": standing.live}, {"since": since, "as_of": as_of})
     (first,) = answer.column("at").to_pylist()
     return Window(min(start, midnight((first or as_of) - WIDEST)), as_of)
