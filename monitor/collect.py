@@ -22,12 +22,14 @@ class Backlog:
     """How much of the past is collected, and in what portions; all in arrival time, and None for no limit.
 
     `history` is how far back the first collection goes, `cap` the longest downtime that is made up for, `slice` the
-    stretch of arrivals after which the watermark moves, so that a stop costs no more than a slice.
+    stretch of arrivals after which the watermark moves, so that a stop costs no more than a slice. `compare` is how
+    often what was counted is compared with what the source would count now.
     """
 
     history: timedelta | None = None
     cap: timedelta | None = None
     slice: timedelta | None = None
+    compare: timedelta | None = DAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,3 @@ from monitor.kql.shaping import Columns, shaped, unfolded
 from monitor.kql.views import Slice, Source
 
 __all__ = ["Columns", "DuckEngine", "Problem", "Slice", "Source", "Value", "shaped", "unfolded"]
-
-import warnings
-warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)

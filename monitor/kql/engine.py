@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -33,6 +34,9 @@ _SETTINGS: Final = {
     "python_enable_replacements": "false",
     "preserve_insertion_order": "false",
 }
+
+warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
+"""DuckDB warns that a prepared statement's result is copied once on its way to Arrow; parsing it again costs more."""
 
 
 class DuckEngine:

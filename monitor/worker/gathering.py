@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyarrow.compute as pc
 
-from monitor.clock import BIN, DAY, iso
+from monitor.clock import BIN, iso
 from monitor.collect import Found, Slice, collect, compare, fetched, slices, widen
 from monitor.errors import AbsentError
 from monitor.model import Gap, Window
@@ -16,9 +16,6 @@ from monitor.ports import Counts, Fetched, LogSource
 from monitor.store import Store, Written
 from monitor.worker.app import App, SourceReport
 from monitor.worker.guard import guarded, told
-
-COMPARED = DAY
-"""How often the counts of live windows are compared with what the source would count now."""
 
 
 def gather(app: App, source: LogSource, as_of: datetime, *, whole: bool = False) -> SourceReport:
@@ -56,7 +53,8 @@ def _through(app: App, gathering: Gathering) -> None:
         if len(parts) > 1:
             app.progress(f"reading {name}", place / len(parts))
         gathering.take(part)
-    if not gathering.whole and gathering.due():
+    every = app.backlog(name).compare
+    if not gathering.whole and every is not None and gathering.due(every):
         gathering.compare()
 
 
@@ -94,12 +92,12 @@ class Gathering:
             upto = min(self.as_of, max(arrived)) if self.whole else part.until
             self._switch(written, upto)
 
-    def due(self) -> bool:
-        """Whether a comparison is due: one a day, the first a day after the first collection."""
+    def due(self, every: timedelta) -> bool:
+        """Whether a comparison is due, `every` so often; the first is so long after the first collection."""
         last = self.store.compared(self.source.name)
         if last is None:
             self.store.note_compared(self.source.name, self.as_of)
-        return last is not None and self.as_of - last >= COMPARED
+        return last is not None and self.as_of - last >= every
 
     def compare(self) -> None:
         """Fetch again the windows whose counts differ from what the source would count now."""

@@ -129,3 +129,12 @@ def test_recorded_answers_are_read(azure_samples: Path) -> None:
         assert not any(found[name].null_count for name in found.column_names if found[name].type == pa.string())
         read += 1
     assert read >= 6
+
+
+def test_text_that_is_gone_altogether_is_no_answer() -> None:
+    columns = [{"name": name, "type": "string"} for name in ("identity", "action")] + [{"name": "n", "type": "long"}]
+    rows = [[None, None, 1], [None, None, 2]]
+    with pytest.raises(UnreadableError, match="nulls alone"):
+        tabled({"tables": [{"name": "PrimaryResult", "columns": columns, "rows": rows}]})
+    rows[0][1] = "read"  # type: ignore[call-overload]
+    assert tabled({"tables": [{"name": "PrimaryResult", "columns": columns, "rows": rows}]}).num_rows == 2

@@ -47,7 +47,10 @@ def tabled(body: object) -> pa.Table:
         raise UnreadableError(f"expected rows, got {type(rows).__name__}")
     if any(type(row) is not list or len(row) != len(names) for row in rows):
         raise UnreadableError(f"expected {len(names)} cells in each row")
-    cells = ([row[place] for row in rows] for place in range(len(names)))  # thrice as fast as zip(*rows)
+    cells = [[row[place] for row in rows] for place in range(len(names))]  # thrice as fast as zip(*rows)
+    texts = [values for (_, kind), values in zip(columns, cells, strict=True) if kind == "string"]
+    if len(texts) > 1 and rows and all(cell is None for values in texts for cell in values):
+        raise UnreadableError("expected text in columns of text, which are never null in Kusto, got nulls alone")
     return pa.table([_column(name, kind, values) for (name, kind), values in zip(columns, cells, strict=True)], names)
 
 
