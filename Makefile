@@ -14,15 +14,18 @@ TYPED  := $(wildcard monitor tests bench requirements docs/generate)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-.PHONY: help setup demo test check format format-check lint types imports locked bench docs lock upgrade hooks clean
+.PHONY: help setup demo demo-azure test check format format-check lint types imports locked bench docs lock upgrade hooks clean
 
 help:  ## what can be asked for
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready $(VENV)/.kusto  ## environment in .venv, locked by hash; any other target does this first
 
 demo: $(VENV)/.ready  ## a simulated tenant, the last week replayed: incidents, messages, charts, scoreboard
 	$(BIN)/mintwatch demo
+
+demo-azure: $(VENV)/.ready  ## the same by way of a local Azure: login without a secret, HTTPS, KQL, ticks
+	$(BIN)/mintwatch demo-azure
 
 test: format-check lint types imports locked  ## everything CI asks for
 	$(PY) -m pytest --numprocesses=logical

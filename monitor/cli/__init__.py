@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from monitor import __version__
-from monitor.cli import backtest, check, demo, explain, rules, settings, simulate, watch
+from monitor.cli import azure_demo, backtest, check, demo, explain, rules, settings, simulate, watch
 from monitor.cli.screen import complain, logs
 from monitor.errors import InputError, MintwatchError
 
@@ -27,6 +27,7 @@ app = typer.Typer(name="mintwatch", add_completion=False, pretty_exceptions_enab
 app.command()(simulate.simulate)
 app.command()(backtest.backtest)
 app.command()(demo.demo)
+app.command()(azure_demo.demo_azure)
 app.command()(explain.explain)
 app.command()(settings.init)
 app.command()(check.check)

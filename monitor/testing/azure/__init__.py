@@ -32,6 +32,7 @@ from monitor.testing.azure.clocks import Clock
 from monitor.testing.azure.faults import Fault
 from monitor.testing.azure.http import Reply, Request
 from monitor.testing.azure.limits import Limits
+from monitor.testing.azure.ready import Ready, ready
 from monitor.testing.azure.service import LocalAzure
 from monitor.testing.azure.workspace import Question, Workspace
 
@@ -43,9 +44,11 @@ __all__ = [
     "Limits",
     "LocalAzure",
     "Question",
+    "Ready",
     "Reply",
     "Request",
     "Trusted",
     "Workspace",
     "faults",
+    "ready",
 ]
