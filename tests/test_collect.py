@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.collect import Slice, collect, widen
-from monitor.errors import TransientError
+from monitor.collect import Backlog, Slice, collect, compare, fetched, slices, widen
+from monitor.errors import TooLargeError, TransientError
 from monitor.model import Window
-from monitor.ports import Fetched
+from monitor.ports import Counts, Fetched
 from monitor.testing.sources import Event, ScriptedSource
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -66,3 +69,172 @@ def test_a_replay_fetches_all_at_once() -> None:
     assert window == Window(NOON - HOUR, NOON + 32 * HOUR)
     assert isinstance(fetched, Fetched)
     assert fetched.facts.num_rows == 2
+
+
+# --- slices ----------------------------------------------------------------------------------------------------------
+
+spans = st.integers(1, 300).map(lambda n: n * 5 * MINUTE)
+
+
+@given(
+    behind=st.one_of(st.none(), st.integers(0, 3000).map(lambda n: n * 5 * MINUTE)),
+    history=st.one_of(st.none(), spans),
+    cap=st.one_of(st.none(), spans),
+    slice_=st.one_of(st.none(), spans),
+)
+def test_slices_leave_nothing_out_but_what_the_cap_says_and_overlap_nowhere(
+    behind: timedelta | None, history: timedelta | None, cap: timedelta | None, slice_: timedelta | None
+) -> None:
+    watermark = None if behind is None else NOON - behind
+    parts, gap = slices(watermark, NOON, Backlog(history, cap, slice_))
+    assert parts[-1].until == NOON
+    assert all(one.until == other.since for one, other in itertools.pairwise(parts))
+    assert all(one.since is not None and one.until - one.since <= slice_ for one in parts if slice_ and parts[0].since)
+    if watermark is None:
+        assert gap is None
+        assert parts[0].since == (None if history is None else NOON - history)
+    else:
+        assert parts[0].since == (gap.end if gap else watermark)
+        assert (gap is not None) == (cap is not None and NOON - watermark > cap)
+        assert gap is None or gap == Window(watermark, NOON - (cap or HOUR))
+
+
+# --- the comparison --------------------------------------------------------------------------------------------------
+
+
+def counts(source: ScriptedSource, *windows: Window, at: datetime) -> dict[Window, Counts]:
+    return {one: source.fetch(one, at).counts for one in windows}
+
+
+def hours(first: int, last: int) -> list[Window]:
+    return [Window(NOON + n * HOUR, NOON + (n + 1) * HOUR) for n in range(first, last)]
+
+
+def test_windows_that_agree_are_let_be_and_those_that_do_not_are_named() -> None:
+    source = ScriptedSource(events=[Event(f"k{n}", NOON + n * HOUR, NOON + n * HOUR) for n in range(60)])
+    now = NOON + 60 * HOUR
+    live = counts(source, *hours(0, 60), at=now)
+    assert compare(source, live, now) == ([], [])
+    source.events += [Event("new", NOON + 20 * HOUR, NOON + 20 * HOUR), Event("k30", NOON + 30 * HOUR, now - HOUR)]
+    assert compare(source, live, now) == ([*hours(20, 21), *hours(30, 31)], [])
+
+
+def test_a_window_is_compared_whole_however_long_it_is() -> None:
+    source = ScriptedSource(events=[Event(f"k{n}", NOON + n * HOUR, NOON + n * HOUR) for n in range(60)])
+    now, long = NOON + 60 * HOUR, Window(NOON, NOON + 40 * HOUR)
+    live = counts(source, long, *hours(40, 60), at=now)
+    assert compare(source, live, now) == ([], [])
+    source.events.append(Event("new", NOON + 2 * HOUR, NOON + 2 * HOUR))
+    assert compare(source, live, now) == ([long], [])
+
+
+def test_steps_of_which_nothing_is_live_are_found_from_the_bound_on_and_not_before_anything_was() -> None:
+    source = ScriptedSource(events=[Event(f"k{n}", NOON + n * HOUR, NOON + n * HOUR) for n in range(100)])
+    now = NOON + 100 * HOUR
+    recent = counts(source, *hours(90, 100), at=now)
+    assert compare(source, recent, now) == ([], [])
+    old = counts(source, *hours(2, 3), at=now)
+    assert compare(source, old | recent, now) == (hours(28, 90), [])
+    assert compare(source, old, now) == (hours(28, 100), [])
+    assert compare(source, {}, now) == ([], [])
+
+
+@dataclass(slots=True)
+class Crowded(ScriptedSource):
+    """Whose days cannot be counted from some moment on."""
+
+    limit: datetime = NOON
+
+    def counted(self, window: Window, now: datetime) -> Mapping[datetime, Counts]:
+        if window.end > self.limit:
+            raise TooLargeError("too many to count, as scripted")
+        return {one.start: ScriptedSource.fetch(self, one, now).counts for one in window.pieces(self.step)}
+
+
+def test_a_day_that_cannot_be_counted_is_said_and_its_windows_are_let_be() -> None:
+    source = Crowded(limit=NOON + 24 * HOUR)
+    live = counts(source, *hours(0, 40), at=NOON)
+    source.events += [Event("a", NOON + HOUR, NOON), Event("b", NOON + 30 * HOUR, NOON)]
+    now = NOON + 40 * HOUR
+    assert compare(source, live, now) == (hours(1, 2), [Window(NOON + 24 * HOUR, now)])
+
+
+# --- lanes -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Laned(ScriptedSource):
+    """Fetches by `work`, and remembers which windows were begun, and in which threads."""
+
+    work: Callable[[Window], None] = lambda _: None
+    begun: list[Window] = field(default_factory=list)
+    threads: set[str] = field(default_factory=set)
+
+    def fetch(self, window: Window, now: datetime) -> Fetched:
+        self.begun.append(window)
+        self.threads.add(threading.current_thread().name)
+        self.work(window)
+        return ScriptedSource.fetch(self, window, now)
+
+
+def fetching() -> list[str]:
+    return [one.name for one in threading.enumerate() if one.name.startswith("fetch")]
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 5])
+def test_windows_come_in_order_however_many_lanes_there_are(lanes: int) -> None:
+    """Every second window answers only once its successor has."""
+    wanted = hours(0, 20)
+    answered = {one: threading.Event() for one in wanted}
+
+    def work(window: Window) -> None:
+        after = Window(window.end, window.end + HOUR)
+        if lanes > 1 and (window.start - NOON) // HOUR % 2 == 0:
+            assert answered[after].wait(10)
+        answered[window].set()
+
+    source = Laned(lanes=lanes, work=work)
+    found = list(fetched(source, wanted, NOON))
+    assert [one for one, _ in found] == wanted
+    assert len(source.threads) <= lanes
+    assert fetching() == []
+
+
+def test_an_error_ends_all_lanes_and_begins_nothing_more() -> None:
+    def work(window: Window) -> None:
+        if window.start == NOON + 3 * HOUR:
+            raise TransientError("as scripted")
+
+    source = Laned(lanes=3, work=work)
+    found = fetched(source, hours(0, 50), NOON)
+    with pytest.raises(TransientError):
+        list(found)
+    assert len(source.begun) <= 3 + 1 + 3
+    assert fetching() == []
+
+
+def test_whoever_stops_taking_leaves_no_thread_behind() -> None:
+    source = Laned(lanes=3)
+    found = fetched(source, hours(0, 50), NOON)
+    next(iter(found))
+    found.close()  # type: ignore[attr-defined]
+    assert len(source.begun) <= 3 + 1
+    assert fetching() == []
+
+
+def test_a_window_too_large_in_a_lane_stops_no_other() -> None:
+    def work(window: Window) -> None:
+        if window.start == NOON + 3 * HOUR:
+            raise TooLargeError("as scripted")
+
+    found = dict(fetched(Laned(lanes=3, work=work), hours(0, 9), NOON))
+    assert [one for one, answer in found.items() if isinstance(answer, TooLargeError)] == hours(3, 4)
+    assert len(found) == 9
+
+
+def test_a_window_fetched_an_overlap_after_the_slice_is_left_alone() -> None:
+    source = ScriptedSource(events=[Event("k", NOON, NOON)], overlap=15 * MINUTE)
+    part = Slice(NOON - HOUR, NOON + HOUR)
+    for late, wanted in ((14 * MINUTE, 3), (15 * MINUTE, 0)):
+        live = dict.fromkeys(hours(-1, 2), part.until + late)
+        assert len(list(collect(source, part, live, part.until + 2 * HOUR))) == wanted
