@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,28 +11,23 @@ import numpy as np
 import pandas as pd
 import typer
 
-from monitor import aggregate, plugins
+from monitor import plugins
 from monitor.cli.opening import JsonOption, RulesOption, engine
 from monitor.cli.screen import OUT, Json, cell, dump, say, table
 from monitor.clock import iso, length
-from monitor.coverage import Hearing
 from monitor.errors import InputError
 from monitor.frames import JOINED
 from monitor.hostile import clean
-from monitor.kql import DuckEngine
-from monitor.model import Band, Decision, Finding, Incident, Name, Notice, Reason
+from monitor.model import Incident, Reason
 from monitor.notify import number, rarity, unit, who
 from monitor.rules import Rule, read, shipped
-from monitor.sources.fold import QUERIES
 from monitor.store import Store
-from monitor.worker.bands import band, counts
-from monitor.worker.evidence import SHOWN, evidence
+from monitor.worker.evidence import SHOWN
 from monitor.worker.lines import Line, line
+from monitor.worker.recalling import recalled
+from monitor.worker.story import Behind, Story, tell
 
 DEMO: Final = Path("demo-output/state")
-FACTS: Final = 10
-"""How many rows of evidence each finding's strongest rule gets."""
-
 MEANS: Final[Mapping[Reason, str]] = {
     Reason.OPENED: "surprising enough for its rules to tell, and not told before",
     Reason.REOPENED: "it had resolved, and began again within a day",
@@ -51,30 +45,6 @@ State = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Behind:
-    """One rule's strongest finding in the incident, its group's past, and the facts it was made of."""
-
-    finding: Finding
-    rule: Rule
-    past: Band
-    facts: pd.DataFrame
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """All that is known of an incident."""
-
-    incident: Incident
-    findings: tuple[tuple[Finding, str], ...]
-    decisions: tuple[Decision, ...]
-    notices: tuple[Notice, ...]
-    behind: tuple[Behind, ...]
-    gone: tuple[str, ...]
-    unread: tuple[str, ...]
-    names: Mapping[str, Name]
-
-
 def explain(incident: Which, state: State = None, rules: RulesOption = None, json: JsonOption = False) -> None:
     """The incident, its findings, what was usual, the facts behind it, and every decision with its reason."""
     directory = state or DEMO
@@ -84,7 +54,7 @@ def explain(incident: Which, state: State = None, rules: RulesOption = None, jso
     with Store(directory, write=False) as store, engine() as running:
         chosen = _chosen(store, incident)
         known, broken = _known_rules(chosen, rules or shipped())
-        story = tell(chosen, store, known, running, broken)
+        story = tell(chosen, store, known, running, recalled(running, store), broken)
     if json:
         dump(_as_json(story))
     else:
@@ -118,45 +88,6 @@ def _known_rules(incident: Incident, directory: Path) -> tuple[dict[str, Rule], 
     paths = {name: directory / f"{name}.yml" for name in incident.rules}
     made = {name: read(path, detectors)[0] for name, path in paths.items() if path.is_file()}
     return {one.id: one for one in made.values() if one}, tuple(name for name, one in made.items() if one is None)
-
-
-def tell(
-    incident: Incident, store: Store, rules: Mapping[str, Rule], running: DuckEngine, broken: Sequence[str] = ()
-) -> Story:
-    """Everything about one incident; of a rule that is gone, or `broken`, only the findings are left."""
-    rows = store.findings(incident.id)
-    findings = [finding for finding, _, _ in rows]
-    names, tables = store.names(), {"facts": store.live()}
-    behind = []
-    if tables["facts"]:
-        bins = aggregate.bins(running, tables)
-        hearing = {
-            name: Hearing.of(name, query.settle, timedelta(0), bins[bins["source"] == name])
-            for name, query in QUERIES.items()
-        }
-        for finding in _strongest(findings, rules):
-            rule = rules[finding.rule]
-            past = band(finding, rule, running, tables, hearing, names, findings)
-            behind.append(Behind(finding, rule, past, evidence(finding, rule, running, tables, FACTS)))
-    return Story(
-        incident,
-        tuple((finding, reason) for finding, _, reason in rows),
-        tuple(store.decisions(incident.id)),
-        tuple(store.notices(incident.id)),
-        tuple(behind),
-        tuple(name for name in incident.rules if name not in rules and name not in broken),
-        tuple(broken),
-        names,
-    )
-
-
-def _strongest(findings: Sequence[Finding], rules: Mapping[str, Rule]) -> list[Finding]:
-    """The strongest finding of each rule that is still known and counts facts, the strongest of all first."""
-    best: dict[str, Finding] = {}
-    for one in sorted(findings, key=lambda one: (-one.surprise, one.key)):
-        if one.rule in rules and counts(rules[one.rule]):
-            best.setdefault(one.rule, one)
-    return list(best.values())
 
 
 # --- for a machine ---------------------------------------------------------------------------------------------------
