@@ -48,7 +48,7 @@ class Health(FactFiles):
         begin = floor(at) - BIN
         with self._control.transaction() as control:
             row = control.execute("select until_at from troubles where source = ?", (source,)).fetchone()
-            upto = max(moment(row[0]), begin - DAY) if row else begin
+            upto = max(moment(row[0]), floor(at) - DAY) if row else begin
             control.execute(
                 """insert into troubles values (?, ?, ?, ?) on conflict (source) do update set
                    until_at = excluded.until_at, error = excluded.error""",

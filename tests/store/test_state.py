@@ -397,7 +397,7 @@ class DyingInCompaction(Store):
         self._maybe("merge", after=True)
         return merged
 
-    def switch(self, source: str, written: Sequence[Written], watermark: datetime) -> None:
+    def switch(self, source: str, written: Sequence[Written], watermark: datetime | None) -> None:
         self._maybe("switch", after=False)
         super().switch(source, written, watermark)
         self._maybe("switch", after=True)

@@ -43,7 +43,7 @@ class Dying(Store):
         self._maybe("write", after=True)
         return written
 
-    def switch(self, source: str, written: Sequence[Written], watermark: datetime) -> None:
+    def switch(self, source: str, written: Sequence[Written], watermark: datetime | None) -> None:
         self._maybe("switch", after=False)
         super().switch(source, written, watermark)
         self._maybe("switch", after=True)
