@@ -32,6 +32,10 @@ LONGEST_NAME: Final = 256
 """Characters kept of a display name."""
 
 
+_WORD: Final = re.compile(r"""@"[^"]*"|@'[^']*'|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\.?\b\w+""")
+"""A piece of KQL that is a name, or that hides names: text, and what follows a point."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """One stream source: what its query reads, and how patient to be with it."""
@@ -71,7 +75,7 @@ def text(name: str) -> str:
 @cache
 def counting(name: str, step: timedelta) -> str:
     """The same without the fold: rows are only counted, for each `step` of the window."""
-    return _joined(name, "deduplicate", "count").replace("$step", _literal(step))
+    return _joined(name, "deduplicate", "count").replace("$step", literal(step))
 
 
 def _joined(*parts: str) -> str:
@@ -94,10 +98,22 @@ def lets(values: Mapping[str, Value]) -> str:
     >>> lets({"issuer": 'a"b', "margin": timedelta(hours=1)})
     'let issuer = "a\\"b"; let margin = 3600s; '
     """
-    return "".join(f"let {name} = {_literal(value)}; " for name, value in values.items())
+    return "".join(f"let {name} = {literal(value)}; " for name, value in values.items())
 
 
-def _literal(value: Value) -> str:
+def bound(predicate: str, values: Mapping[str, Value]) -> str:
+    r"""`predicate` with its values in it, quoted; for where a `let` cannot stand before it.
+
+    A name inside of quotes or after a point is not a value's.
+
+    >>> bound('UserId =~ id and Detail.id != "id"', {"id": 'a" or true'})
+    'UserId =~ "a\\" or true" and Detail.id != "id"'
+    """
+    return _WORD.sub(lambda found: literal(values[found[0]]) if found[0] in values else found[0], predicate)
+
+
+def literal(value: Value) -> str:
+    """The value as KQL writes it; no text gets out of its quotes."""
     if isinstance(value, datetime):
         return f"datetime({iso(value)})"
     if isinstance(value, timedelta):
