@@ -146,19 +146,32 @@ def conclude(
         [(one, triaged.belongs[one.key], reasons[triaged.belongs[one.key]]) for one in found],
         triaged.incidents,
         triaged.decisions,
-        _seen(judged, watermarks, now),
+        _seen(app, judged, watermarks, now),
     )
     return triaged
 
 
-def _seen(judged: Sequence[Judged], watermarks: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
+def _seen(app: App, judged: Sequence[Judged], watermarks: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
     """Per rule, before when the facts were seen that it judged: no later than its sources were collected.
 
-    A source that fails for a day brings facts that were seen a day ago, when it is read again.
+    A source that fails for a day brings facts that were seen a day ago, when it is read again. They may be the first
+    that a rule finds in it, so all sources of its stream count, whether they ever fed it or not.
     """
+    streams = {one.name: one.stream for one in app.sources if one.name in watermarks}
     return {
-        one.rule.id: min([now, *(watermarks[name] for name in one.sources if name in watermarks)]) for one in judged
+        one.rule.id: min(
+            [
+                now,
+                *(watermarks[name] for name, stream in streams.items() if _of(one.rule, stream) or name in one.sources),
+            ]
+        )
+        for one in judged
     }
+
+
+def _of(rule: Rule, stream: str) -> bool:
+    """Whether a source of that stream may feed the rule."""
+    return "scores" in rule.judge.needs or rule.stream == stream
 
 
 def judged_until(
