@@ -249,7 +249,7 @@ def test_evidence_is_raw_rows_that_satisfy_a_predicate(held: Held, asked: Worksp
 FAULTS = {
     "403": (faults.forbidden(), PermanentError),
     "an hour": (faults.throttled(HOUR), TransientError),
-    "slower than it may be": (faults.timed_out(), TooLargeError),
+    "slower than it may be": (faults.timed_out(), TransientError),
 }
 
 
@@ -283,3 +283,22 @@ def test_margins_are_asked_for_and_nothing_beyond(held: Held, asked: Workspace) 
     fill(held, {SP: [mine, copy, service_principal("2", -1), service_principal("3", 121)]})
     window = Window(NOON, NOON + HOUR)
     assert source(asked).fetch(window, LATER).counts == Counts(read=2, kept=1, doubled=1)
+
+
+def test_a_service_that_is_slow_is_asked_a_few_times_and_leaves_no_gap(
+    azure: LocalAzure, held: Held, asked: Workspace
+) -> None:
+    fill(held, TABLES)
+    azure.faults.add(faults.timed_out(), times=None)
+    with pytest.raises(TransientError, match="it is slow") as raised:
+        source(asked).fetch(Window(NOON, NOON + 4 * HOUR), LATER)
+    assert not isinstance(raised.value, TooLargeError)
+    assert asked.tally.total(outcome=Outcome.TIMED_OUT) == 4
+
+
+def test_what_was_not_finished_in_time_is_asked_in_halves(azure: LocalAzure, held: Held, asked: Workspace) -> None:
+    fill(held, TABLES)
+    window = Window(NOON, NOON + 4 * HOUR)
+    whole = source(asked).fetch(window, LATER)
+    azure.faults.add(faults.timed_out(), times=2)
+    assert said(source(asked).fetch(window, LATER).facts) == said(whole.facts)

@@ -25,12 +25,12 @@ LIVES = 12
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[LocalAzure]:
-    """A service that answers with 60 rows at most, so that windows must be split."""
-    with LocalAzure(limits=Limits(rows=60, requests=None)) as azure:
+    """A service that answers with 30 rows at most, so that windows must be split."""
+    with LocalAzure(limits=Limits(rows=30, requests=None)) as azure:
         yield azure
 
 
-def born(seed: int, shape: Shape, unseen: timedelta = 10 * MINUTE, *, hours: float = 5, events: int = 90) -> Life:
+def born(seed: int, shape: Shape, unseen: timedelta = 10 * MINUTE, *, hours: float = 5, events: int = 45) -> Life:
     """A life in a world of its own, in which rows show up to `unseen` after they arrived."""
     dice = Random(f"{shape} {seed}")
     ledger = drawn(dice, shape, hours=hours, events=dice.randint(events // 9, events), unseen=unseen)
@@ -49,7 +49,7 @@ def wrong(ledger: Ledger, lived: Lived) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("shape", "chunk"), [*(("service_principal", n) for n in range(14)), *(("vault", n) for n in range(9))]
+    ("shape", "chunk"), [*(("service_principal", n) for n in range(10)), *(("vault", n) for n in range(6))]
 )
 def test_stored_facts_are_the_truth_to_the_row(
     shape: Shape, chunk: int, served: LocalAzure, engine: DuckEngine, tmp_path: Path

@@ -61,6 +61,10 @@ class RefusedError(PermanentError):
     """A question the service does not understand."""
 
 
+class TimedOutError(TooLargeError):
+    """A question the service did not finish: too much was asked, or the service is slow."""
+
+
 _TOO_LARGE: Final = frozenset(
     {
         # HRESULTs as signed decimals (Kusto "query limits"): E_QUERY_RESULT_SET_TOO_LARGE 0x80DA0003,
@@ -94,7 +98,7 @@ def answered(where: str, status: int, headers: Mapping[str, str], body: object, 
     if status == 429:
         return Fault(Outcome.THROTTLED, TransientError(what), again=True, after=_after(headers, now))
     if status in (408, 504) and told:
-        return Fault(Outcome.TIMED_OUT, TooLargeError(what))
+        return Fault(Outcome.TIMED_OUT, TimedOutError(what))
     if status in (408, 409, 425) or status >= 500:
         return Fault(Outcome.FAILED, TransientError(what), again=True, after=_after(headers, now))
     if status < 400:

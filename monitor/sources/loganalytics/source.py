@@ -18,7 +18,7 @@ from monitor.ports import Counts, Fetched
 from monitor.sources import arrivals, fold
 from monitor.sources.loganalytics import schema
 from monitor.sources.loganalytics.client import Workspace
-from monitor.sources.loganalytics.faults import RefusedError, UnresolvedError
+from monitor.sources.loganalytics.faults import RefusedError, TimedOutError, UnresolvedError
 
 ARRIVAL: Final = arrivals.arrival("ingestion_time()")
 
@@ -33,6 +33,10 @@ LANES: Final = 3
 
 SHORTEST: Final = timedelta(minutes=1)
 """A window no longer than this is split by identity, a longer one in halves."""
+
+SLOWEST: Final = 3
+"""How often a window is halved because the service did not finish it in time, before it is the service that is slow:
+each time costs minutes, and what does not fit is another matter."""
 
 _ADVICE: Final = (
     "no row ever arrived in it, or we may not read it: expected a diagnostic setting that sends it to this workspace,"
@@ -104,7 +108,8 @@ class LogAnalyticsSource:
     def fetch(self, window: Window, now: datetime) -> Fetched:
         """All of the window that had arrived before `now`.
 
-        An answer that is too large is asked for in halves, and a minute of one by identity.
+        An answer that is too large is asked for in halves, and a minute of one by identity; one that is not finished
+        in time, too, a few times.
 
         Raises
         ------
@@ -161,24 +166,30 @@ class LogAnalyticsSource:
                 raise
             return {start: one for part in _halves(window, self.step) for start, one in self.counted(part, now).items()}
 
-    def _whole(self, window: Window, now: datetime) -> Iterator[pa.Table]:
-        """The answers that together are the window's."""
+    def _whole(self, window: Window, now: datetime, slow: int = 0) -> Iterator[pa.Table]:
+        """The answers that together are the window's; it is part of one that was `slow` so many times."""
+        small = window.length <= SHORTEST
         try:
             parts = iter([self._folded(window, now)])
+        except TimedOutError as error:
+            if small or slow == SLOWEST:
+                raise TransientError(f"{error}; nor did it finish a smaller part: it is slow") from error
+            parts = self._halved(window, now, slow + 1)
         except TooLargeError:
-            small = window.length <= SHORTEST
-            parts = self._sharded(window, now, "") if small else self._halved(window, now)
+            parts = self._sharded(window, now, "") if small else self._halved(window, now, slow)
         yield from parts
 
-    def _halved(self, window: Window, now: datetime) -> Iterator[pa.Table]:
+    def _halved(self, window: Window, now: datetime, slow: int) -> Iterator[pa.Table]:
         for half in _halves(window, SHORTEST):
-            yield from self._whole(half, now)
+            yield from self._whole(half, now, slow)
 
     def _sharded(self, window: Window, now: datetime, prefix: str) -> Iterator[pa.Table]:
         """The same of identities whose hash begins with `prefix`, by its next digit."""
         for digit in _HEX:
             try:
                 parts = iter([self._folded(window, now, prefix + digit)])
+            except TimedOutError as error:
+                raise TransientError(f"{error}; it is slow") from error
             except TooLargeError as error:
                 if len(prefix) + 1 == _LONGEST_PREFIX:
                     part = f"{clock.iso(window.start)} to {clock.iso(window.end)}, identities {prefix}{digit}..."
