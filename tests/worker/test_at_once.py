@@ -20,7 +20,7 @@ from monitor.testing.sources import ScriptedSource
 from monitor.worker import App, tick
 from monitor.worker.gathering import gather
 from monitor.worker.ticking import judge_and_tell
-from tests.worker.scripts import DAY, HOUR, MINUTE, NOON, Memory, app, burst, kept, tenant, truth
+from tests.worker.scripts import DAY, HOUR, MINUTE, NOON, Memory, app, burst, kept, steady, tenant, truth
 from tests.worker.worlds import every
 
 START, STEP = NOON + 2 * DAY, 2 * HOUR
@@ -128,13 +128,14 @@ def test_a_source_collected_while_rules_judge_resolves_nothing_they_did_not_look
 ) -> None:
     """Off: as above."""
     at = NOON + 3 * DAY
-    source = ScriptedSource(events=[one for one in tenant(5) if one.at < at] + burst(at - HOUR, 20))
+    seldom = [one for n in range(10) for one in steady(5, f"entra:{n}", 4 * HOUR)]
+    source = ScriptedSource(events=[one for one in seldom if one.at < at] + burst(at - HOUR, 20))
     failures = judged["failures"]
     with Store() as store:
         world = app([source], [failures], store, engine)
         tick(world, at)
         back = at + 6 * HOUR
-        source.events += [one for one in tenant(5) if one.at >= at] + burst(at + 5 * HOUR, 20)
+        source.events += [one for one in seldom if one.at >= at] + burst(at + 5 * HOUR, 20)
         done: list[object] = []
         slow = judged["expired"].made("slow.yml", Meanwhile(lambda: done.append(done or gather(world, source, back))))
         during = App(world.sources, (failures, slow), store, engine)
