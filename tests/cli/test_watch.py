@@ -1,0 +1,150 @@
+"""`mintwatch tick` against the local Azure: what it says, to people and to machines, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor import clock
+from monitor.store import Store
+from monitor.testing.azure import LocalAzure, Question, faults
+from tests.cli.conftest import OID, TABLE, Command
+from tests.cli.watching import CLIENT, ROWS, Place, place
+
+SOURCE = "prod.service_principal"
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[LocalAzure]:
+    with LocalAzure() as azure:
+        yield azure
+
+
+@pytest.fixture
+def azure(served: LocalAzure) -> LocalAzure:
+    served.faults.clear()
+    return served
+
+
+@pytest.fixture
+def watched(azure: LocalAzure, tmp_path: Path, rules: Path) -> Place:
+    del rules  # made where the settings look for them
+    return place(azure, tmp_path, "service_principal", "directory")
+
+
+def test_a_tick_collects_what_is_there_and_says_what_is_not(mintwatch: Command, watched: Place) -> None:
+    said = mintwatch("tick", "--config", watched.config, "--json")
+    assert (said.code, said.err) == (0, "")
+    states = {one["name"]: (one["state"], one["read"], one["kept"]) for one in said.json["sources"]}
+    assert states == {
+        SOURCE: ("fine", ROWS, ROWS),
+        "prod.directory": ("absent", 0, 0),
+        "mintwatch": ("fine", 0, 0),
+    }
+    assert said.json["failures"] == []
+    assert [one["name"] for one in said.json["rules"]] == ["failures"]
+    with Store(watched.state, write=False) as store:
+        assert store.counts()[SOURCE].kept == ROWS
+        assert store.troubles() == []
+
+
+def test_a_second_tick_asks_for_what_is_new_alone(mintwatch: Command, watched: Place) -> None:
+    mintwatch("tick", "--config", watched.config)
+    asked = len(watched.workspace.asked)
+    said = mintwatch("tick", "--config", watched.config, "--json")
+    assert said.code == 0
+    assert len(watched.workspace.asked) - asked <= 2 + 2 * 4  # one per source and one per window near the present
+    with Store(watched.state, write=False) as store:
+        assert store.counts()[SOURCE].kept == ROWS
+
+
+def test_a_tick_tells_people_in_words(mintwatch: Command, watched: Place) -> None:
+    said = mintwatch("tick", "--config", watched.config)
+    assert said.code == 0
+    assert SOURCE in said.out
+    assert "absent" in said.out
+    assert "groups judged by 1 rules" in said.out
+    assert "prod.directory: " in said.err
+
+
+def test_a_source_that_cannot_be_read_is_named_and_the_others_are_read(
+    mintwatch: Command, azure: LocalAzure, watched: Place
+) -> None:
+    azure.faults.add(faults.forbidden(), when=lambda request: TABLE.encode() in request.body, times=None)
+    said = mintwatch("tick", "--config", watched.config, "--json")
+    assert said.code == 1
+    states = {one["name"]: one["state"] for one in said.json["sources"]}
+    assert states == {SOURCE: "failed", "prod.directory": "absent", "mintwatch": "fine"}
+    (failure,) = said.json["failures"]
+    assert failure.startswith(f"{SOURCE}: ")
+    assert "403" in failure or "may not be queried" in failure
+    assert failure in said.err
+    with Store(watched.state, write=False) as store:
+        assert store.watermark(SOURCE) is None
+        assert [one.source for one in store.troubles()] == [SOURCE]
+    azure.faults.clear()
+    assert mintwatch("tick", "--config", watched.config).code == 0
+    with Store(watched.state, write=False) as store:
+        assert store.troubles() == []
+
+
+def test_an_answer_in_part_stores_nothing_of_its_window(mintwatch: Command, azure: LocalAzure, watched: Place) -> None:
+    azure.faults.add(faults.partial(), times=None, when=lambda request: b"first_at" in request.body)
+    said = mintwatch("tick", "--config", watched.config, "--json")
+    (source,) = [one for one in said.json["sources"] if one["name"] == SOURCE]
+    assert source["kept"] == 0
+    assert source["gaps"] or source["state"] == "failed"
+
+
+def test_a_table_that_went_away_is_a_failure(mintwatch: Command, watched: Place) -> None:
+    assert mintwatch("tick", "--config", watched.config).code == 0
+    watched.workspace.grant(CLIENT, ["AuditLogs"])
+    said = mintwatch("tick", "--config", watched.config, "--json")
+    assert said.code == 1
+    assert {one["name"]: one["state"] for one in said.json["sources"]}[SOURCE] == "failed"
+
+
+def test_a_login_that_is_refused_fails_every_source_and_tells_no_claim(mintwatch: Command, watched: Place) -> None:
+    watched.config.with_name("token").write_text("no.token.at-all")
+    said = mintwatch("tick", "--config", watched.config, "--json")
+    assert said.code == 1
+    assert [one["state"] for one in said.json["sources"]] == ["failed", "failed", "fine"]
+    assert "at-all" not in said.out + said.err
+
+
+def test_a_state_somebody_else_writes_is_refused(mintwatch: Command, watched: Place) -> None:
+    with Store(watched.state):
+        said = mintwatch("tick", "--config", watched.config)
+    assert (said.code, said.out) == (1, "")
+    assert "another mintwatch is writing here; stop it first" in said.err
+
+
+def test_settings_that_are_wrong_ask_nobody(mintwatch: Command, watched: Place) -> None:
+    watched.config.write_text(watched.config.read_text().replace("history: 1d", "histroy: 1d"))
+    said = mintwatch("tick", "--config", watched.config)
+    assert said.code == 2
+    assert "did you mean 'history'" in said.err
+    assert watched.workspace.asked == []
+
+
+def test_what_changes_between_two_questions_of_a_tick_counts_once_in_the_end(
+    mintwatch: Command, watched: Place
+) -> None:
+    """A row that shows after its windows were named, and before one of them is fetched."""
+    at = clock.now() - timedelta(minutes=4)
+
+    def grow(question: Question) -> None:
+        if "window_start" in question.kql and TABLE in question.kql and not grown:
+            grown.append(question)
+            watched.workspace.append(TABLE, [{"TimeGenerated": at, "Id": "new", "ServicePrincipalId": OID}], arrived=at)
+
+    grown: list[Question] = []
+    watched.workspace.before = grow
+    for _ in range(2):
+        assert mintwatch("tick", "--config", watched.config).code == 0
+    assert grown
+    with Store(watched.state, write=False) as store:
+        assert store.counts()[SOURCE].kept == ROWS + 1
