@@ -12,23 +12,12 @@
 # %matplotlib inline
 import os
 import tempfile
-from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
 
-from monitor import charts, plugins, rules
-from monitor.coverage import Hearing
-from monitor.kql import DuckEngine
-from monitor.model import Window
-from monitor.sources.export import open_exports
-from monitor.store import Store
-from monitor.tables import SCHEMAS
+import monitor as mintwatch
 from monitor.testing.simulate import simulate
-from monitor.worker import App, hear, judge, lines, replay
-from monitor.worker.bands import band
-from monitor.worker.evidence import evidence
-from monitor.worker.judging import remember
 
 workplace = tempfile.TemporaryDirectory(prefix="mintwatch-notebook-")
 logs = Path(os.environ.get("MINTWATCH_LOGS") or Path(workplace.name) / "logs")
@@ -39,16 +28,13 @@ sorted(path.name for path in logs.iterdir())
 # %% [markdown]
 # ## Open
 #
-# `open_exports` finds the tables, says what it could not read, and offers one source per stream. Rules are the shipped
-# ones; pass your own folder to `rules.load` to try others.
+# `open` finds the tables, says what it could not read, and offers one source per stream. Rules are the shipped ones;
+# say `rules="my-rules"` to try others. What is collected goes into a temporary state.
 
 # %%
-engine = DuckEngine(SCHEMAS)
-exports = open_exports(logs, engine=engine)
-shipped = rules.load(rules.shipped(), plugins.detectors())
-store = Store()  # in a temporary folder; Store(Path("state")) keeps it
+desk = mintwatch.open(logs)
 pd.DataFrame(
-    [(one.table, one.rows, one.malformed, len(one.absent), one.arrival) for one in exports.report.tables],
+    [(one.table, one.rows, one.malformed, len(one.absent), one.arrival) for one in desk.read.tables],
     columns=["table", "rows", "malformed", "absent columns", "knows arrival"],
 )
 
@@ -59,7 +45,7 @@ pd.DataFrame(
 # how many rows were read, doubled, late and kept, and per rule how many groups could and could not be judged.
 
 # %%
-report = replay(App(exports.sources, shipped, store, engine))
+report = desk.replay()
 pd.DataFrame([(one.name, one.counts.read, one.counts.doubled, one.counts.kept, one.facts) for one in report.sources],
              columns=["source", "rows", "doubled", "kept", "facts"])  # fmt: skip
 
@@ -67,31 +53,27 @@ pd.DataFrame([(one.name, one.counts.read, one.counts.doubled, one.counts.kept, o
 # ## Count
 #
 # Facts are Parquet files and KQL is the language for asking them; the same text runs on Log Analytics. Here: tokens by
-# identity, the busiest first. Every answer is an Arrow table, one `to_pandas()` from a frame.
+# identity, the busiest first, with their names.
 
 # %%
-facts = {"facts": store.live()}
-busiest = engine.run(
-    """
+desk.ask("""
     facts
     | where stream == "sign_in" and outcome == "issued"
     | summarize tokens = sum(events), addresses = dcount(ip), since = min(first_at), until = max(last_at)
         by identity, kind
+    | join kind=leftouter (names | project identity, name) on identity
+    | project name, kind, tokens, addresses, since, until, identity
     | top 8 by tokens
-    """,
-    facts,
-).to_pandas()
-names = store.names()
-busiest.assign(name=[names[one].name if one in names else "" for one in busiest["identity"]])
+    """)
 
 # %% [markdown]
 # ## Score
 #
-# The findings, one a row, exactly as `mintwatch backtest` writes them. `score` is on one scale for all rules: 0.5 is
-# once in a thousand days of a group like this.
+# The findings, one a row, as `mintwatch backtest` writes them. `score` is on one scale for all rules: 0.5 is once in a
+# thousand days of a group like this.
 
 # %%
-found = pd.DataFrame(lines.lines(store))
+found = desk.findings()
 columns = ["time", "name", "kind", "rule", "score", "observed", "expected", "reason", "incident"]
 found.sort_values("score", ascending=False)[columns].head(10)
 
@@ -102,38 +84,32 @@ found.sort_values("score", ascending=False)[columns].head(10)
 # that has the most to draw.
 
 # %%
-by_id = {rule.id: rule for rule in shipped}
-counted = [one for one, _, _ in store.findings() if one.identity and by_id[one.rule].detector == "spike"]
-any_of_one = [one for one, _, _ in store.findings() if one.identity]
-worst = max(counted or any_of_one, key=lambda one: (one.surprise, one.key))
+of_one = found[found["subject"].str.startswith("identity:")]
+counted = of_one[of_one["detector"] == "spike"]
+worst = desk.finding((counted if len(counted) else of_one)["surprise"].idxmax())
 chosen = worst.identity
-names.get(chosen)
+desk.ask("names | where identity == chosen", chosen=chosen)
 
 # %%
-mine = [one for one, _, _ in store.findings() if one.identity == chosen]
-pd.DataFrame([lines.line(one, "", "opened", names) for one in mine])[["time", "bucket", "rule", "score", "because"]]
+found[found["subject"] == f"identity:{chosen}"][["time", "bucket", "rule", "score", "because"]]
 
 # %% [markdown]
 # ### What was expected of it
 #
-# `band` is what a chart in a message shows: the group's counts up to the finding, and what the detector expected of
-# each bucket from the past it had then.
+# The chart of a message: the group's counts up to the finding, and what the detector expected of each bucket from the
+# past it had then.
 
 # %%
-hearing: dict[str, Hearing] = hear(engine, facts, exports.sources)
-rule = by_id[worst.rule]
-charts.figure(band(worst, rule, engine, facts, hearing, names, mine))
+desk.chart(worst)
 
 # %% [markdown]
 # ### The frame its detector saw
 #
-# `remember` is the past a detector is handed: ACTIVITY for counts, SPANS for what was seen before. Here are this
-# identity's last counted buckets.
+# `past` is what a detector is handed: ACTIVITY for counts, SPANS for what was seen before. Here are this identity's
+# last counted buckets.
 
 # %%
-window = Window(worst.bucket, worst.bucket_end)
-past = remember(rule, engine, facts, hearing, window, worst.judged_at)
-group = past.activity
+group = desk.past(worst).activity
 for column, value in worst.group:
     group = group[group[column] == value] if len(group) else group
 group.tail(6)
@@ -144,46 +120,40 @@ group.tail(6)
 # Judging is a pure function of the facts seen by then, so asking again gives the same finding, `time` included.
 
 # %%
-again = judge(rule, engine, facts, hearing, window, worst.judged_at)
-print(worst.key in {one.key for one in again.findings})
+print(worst.key in {one.key for one in desk.judge(worst).findings})
 
 # %% [markdown]
 # ### What it is made of
 #
-# The facts behind it, and from there the raw rows, if the counts are not enough.
+# The facts behind it, and from there the raw rows, if the counts are not enough. Text from a log never becomes part of
+# a query: it is given a name, and handed over beside.
 
 # %%
-evidence(worst, rule, engine, facts, limit=5)
+desk.evidence(worst, limit=5)
 
 # %%
-source = next(one for one in exports.sources if one.name in worst.sources)
-object_id = chosen.partition(":")[2]
-column = "UserId" if source.name in {"interactive", "non_interactive"} else "ServicePrincipalId"
-# Text from a log never becomes part of a query, so the identity is picked in pandas.
-raw = (
-    source.rows(Window(worst.bucket, worst.bucket_end), f"isnotempty({column})", limit=100_000)
-    .loc[lambda rows: rows[column].str.lower() == object_id.lower()]
-    .head(5)
-    if source.stream == "sign_in"
-    else pd.DataFrame()
-)
+source = desk.source(worst.sources[0])
+columns = {"interactive": "UserId", "non_interactive": "UserId"}
+raw = pd.DataFrame()
+if source.stream == "sign_in":
+    column = columns.get(source.name, "ServicePrincipalId")
+    object_id = chosen.partition(":")[2]
+    raw = desk.rows(source.name, worst.bucket, worst.bucket_end, f"{column} =~ who", limit=5, who=object_id)
 raw[[name for name in ("TimeGenerated", "IPAddress", "ResourceDisplayName", "ResultType") if name in raw]]
 
 # %% [markdown]
 # ## Explain
 #
-# The incident the finding went into, and every decision about it. On a state directory that was kept
-# (`mintwatch backtest --state DIR`), `mintwatch explain` prints all of this.
+# The incident the finding went into, and every decision about it: what `mintwatch explain` prints of a state that was
+# kept (`mintwatch backtest --state DIR`).
 
 # %%
-belongs = {finding.key: incident for finding, incident, _ in store.findings()}
-incident = next(one for one in store.incidents() if one.id == belongs[worst.key])
-length: timedelta = incident.last_at - incident.first_at
+story = desk.explain(found.loc[worst.key, "incident"])
+incident = story.incident
+length = incident.last_at - incident.first_at
 print(f"{incident.id}: {incident.level.value}, score {incident.score:.2f}, {incident.findings} findings over {length}")
-pd.DataFrame([(one.at, one.reason.value) for one in store.decisions(incident.id)], columns=["at", "reason"])
+pd.DataFrame([(one.at, one.reason.value) for one in story.decisions], columns=["at", "reason"])
 
 # %%
-store.close()
-exports.close()
-engine.close()
+desk.close()
 workplace.cleanup()

@@ -55,7 +55,7 @@ def band(
     names: Mapping[str, Name],
     others: Sequence[Finding] = (),
 ) -> Band:
-    """The counts of the finding's group in the days up to the end of its bucket, as known when it was judged.
+    """The counts of the finding's group in the days up to the end of its bucket, as known at its time.
 
     A bucket without facts is 0 where a source of the group was heard, and left out where none was. `expected`, `low`
     and `high` are the detector's own where it can foretell; of a limit, `high` alone; else NaN.
@@ -102,14 +102,14 @@ def _grid(finding: Finding, rule: Rule) -> tuple[npt.NDArray[np.datetime64], tim
 
 
 def _mine(finding: Finding, rule: Rule, engine: Engine, tables: Tables, end: datetime) -> pa.Table:
-    """The facts of the finding's group under its rule, all there were before it was judged."""
+    """The facts of the finding's group under its rule, all that were seen by its time."""
     wanted = pa.table({column: [value] for column, value in finding.group})
     window = Window(end - HISTORY, end)
     query = (
         f"{FACTS_SEEN} and {rule.predicate}\n"
         f"| join kind=leftsemi wanted on {', '.join(column for column, _ in finding.group)}"
     )
-    values = {"since": window.start, "until": window.end, "as_of": finding.judged_at}
+    values = {"since": window.start, "until": window.end, "as_of": finding.time}
     return engine.run(query, {**tables, "wanted": wanted}, values)
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from monitor import charts, clock
 from monitor.aggregate import Straight
+from monitor.clock import DAY
 from monitor.coverage import Hearing
 from monitor.errors import InputError, MintwatchError
 from monitor.frames import FACTS
@@ -22,6 +23,7 @@ from monitor.model import Band, Finding, Window
 from monitor.ports import LogSource, Past
 from monitor.rules import Rule
 from monitor.sources import fold
+from monitor.sources.report import Report as ReadReport
 from monitor.worker import tabulated
 from monitor.worker.app import App, Report
 from monitor.worker.bands import band, counts
@@ -49,11 +51,16 @@ class Desk:
     writes
         Whether the state is this desk's own, so that `replay` may fill it. A daemon's is only read, also while it
         writes; each question sees the facts of its moment.
+    read
+        Of a folder of exports: what was found in it, and what could not be read.
     """
 
-    def __init__(self, app: App, closing: ExitStack, *, writes: bool, live: bool) -> None:
+    def __init__(
+        self, app: App, closing: ExitStack, *, writes: bool, live: bool, read: ReadReport | None = None
+    ) -> None:
         self.app = app
         self.writes = writes
+        self.read = read
         self._live = live
         self._closing = closing
         self._heard: tuple[tuple[Path, ...], Mapping[str, Hearing]] = ((), {})
@@ -153,18 +160,22 @@ class Desk:
         return self._steadily(lambda: remember(rule, self.app.engine, self._reading(), hearing, window, one.judged_at))
 
     def judge(self, finding: Finding | str) -> Judged:
-        """The same judgement again: what the finding's rule says of its bucket, with what was known then.
+        """The same judgement again: what the finding's rule says of its day, with what was known then.
+
+        A whole UTC day, as a tick judges it: what was said of one bucket is not said again of the next.
 
         Raises
         ------
         InputError
             If the rule judges what other rules found: it has no facts of its own.
         """
-        one = self.finding(finding)
-        rule, window, hearing = self.rule(one.rule), Window(one.bucket, one.bucket_end), self.hearing()
+        one, hearing = self.finding(finding), self.hearing()
+        rule, day = self.rule(one.rule), clock.midnight(one.bucket)
         if not counts(rule):
             raise InputError(f"{rule.id}: judges what other rules found; ask for one of theirs")
-        return self._steadily(lambda: judge(rule, self.app.engine, self._tables(), hearing, window, one.judged_at))
+        return self._steadily(
+            lambda: judge(rule, self.app.engine, self._tables(), hearing, Window(day, day + DAY), one.judged_at)
+        )
 
     # --- what was found ------------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ SHOWN = (
 
 
 def evidence(finding: Finding, rule: Rule, engine: Engine, tables: Tables, limit: int) -> pd.DataFrame:
-    """The facts of the finding's group in its bucket, as known when it was judged; of a new value, those that show it.
+    """The facts of the finding's group in its bucket, as known at its time; of a new value, those that show it.
 
     Returns
     -------
@@ -51,6 +51,6 @@ def evidence(finding: Finding, rule: Rule, engine: Engine, tables: Tables, limit
         f"| sort by events desc, first_at asc\n| take {int(limit)}"
     )
     wanted = pa.table({column: [value] for column, value in alike.items()})
-    values = {"since": finding.bucket, "until": finding.bucket_end, "as_of": finding.judged_at}
+    values = {"since": finding.bucket, "until": finding.bucket_end, "as_of": finding.time}
     frame: pd.DataFrame = engine.run(query, {**tables, "wanted": wanted}, values).to_pandas()
     return frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -39,20 +40,22 @@ class _Kit:
 
 def opened(where: Path, rules_in: Path | None, environment: Mapping[str, str], *, fresh: bool) -> Desk:
     """See `monitor.open`."""
+    logging.getLogger("mintwatch").addHandler(logging.NullHandler())  # what fails is in reports, and raised
     with ExitStack() as closing:
         scratch = Path(closing.enter_context(TemporaryDirectory(prefix="mintwatch-desk-")))
         kit = _Kit(DuckEngine(SCHEMAS, temp_directory=scratch), rules_in, closing)
         closing.callback(kit.engine.close)
-        live = where.suffix in SETTINGS
-        if live:
+        if where.suffix in SETTINGS:
             app, writes = _over_workspaces(where, kit, environment, fresh=fresh)
-        elif (where / CONTROL).is_file():
-            app, writes = _over_state(where, kit), False
-        elif where.is_dir():
-            app, writes = _over_exports(where, kit), True
-        else:
+            return Desk(app, closing.pop_all(), writes=writes, live=True)
+        if (where / CONTROL).is_file():
+            store = closing.enter_context(Store(where, write=False))
+            return Desk(App((), kit.load(), store, kit.engine), closing.pop_all(), writes=False, live=False)
+        if not where.is_dir():
             raise InputError(f"{where}: expected a file of settings (.yml), a state, or a folder of exported tables")
-        return Desk(app, closing.pop_all(), writes=writes, live=live)
+        exports = closing.enter_context(open_exports(where, engine=kit.engine))
+        app = App(exports.sources, kit.load(), closing.enter_context(Store()), kit.engine)
+        return Desk(app, closing.pop_all(), writes=True, live=False, read=exports.report)
 
 
 def _over_workspaces(where: Path, kit: _Kit, environment: Mapping[str, str], *, fresh: bool) -> tuple[App, bool]:
@@ -65,14 +68,3 @@ def _over_workspaces(where: Path, kit: _Kit, environment: Mapping[str, str], *, 
     app = kit.closing.enter_context(watching).app
     kit.closing.callback(stop.set)
     return replace(app, backlogs={}), not kept
-
-
-def _over_state(where: Path, kit: _Kit) -> App:
-    store = kit.closing.enter_context(Store(where, write=False))
-    return App((), kit.load(), store, kit.engine)
-
-
-def _over_exports(where: Path, kit: _Kit) -> App:
-    exports = kit.closing.enter_context(open_exports(where, engine=kit.engine))
-    store = kit.closing.enter_context(Store())
-    return App(exports.sources, kit.load(), store, kit.engine)

@@ -22,7 +22,7 @@ def environment(place: Path) -> dict[str, str]:
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.name for path in NOTEBOOKS] == ["explore_identity.py"]
+    assert [path.name for path in NOTEBOOKS] == ["explore_identity.py", "explore_workspace.py"]
 
 
 @pytest.mark.slow
