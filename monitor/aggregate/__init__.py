@@ -6,9 +6,9 @@ translated once. Facts are read as `facts(window, as_of)`: only those with `seen
 """
 
 from monitor.aggregate.activity import activity
-from monitor.aggregate.asking import Ask, anything, asked, counted, earlier
+from monitor.aggregate.asking import Ask, asked, counted, earlier
 from monitor.aggregate.holding import Held
-from monitor.aggregate.memory import bins, days, home, members, spans
+from monitor.aggregate.memory import bins, home, members, spans
 from monitor.aggregate.picking import FACTS_SEEN, Picked, Reading, Straight
 
 __all__ = [
@@ -19,11 +19,9 @@ __all__ = [
     "Reading",
     "Straight",
     "activity",
-    "anything",
     "asked",
     "bins",
     "counted",
-    "days",
     "earlier",
     "home",
     "members",

@@ -32,14 +32,8 @@ def earlier(rule: Rule) -> Ask:
     return Ask(f'stream == "{rule.stream}" and (\n{rule.after.strip()}\n)', rule.by)
 
 
-def anything(rule: Rule) -> Ask:
-    """Whatever the rule's subjects did, in any stream: who is known for tokens is known when a vault is opened."""
-    return Ask("true", rule.about)
-
-
 def asked(rule: Rule) -> tuple[Ask, ...]:
-    """All that judging the rule asks of facts."""
+    """Which facts judging the rule looks at."""
     if "scores" in rule.judge.needs:
         return ()
-    days = (anything(rule),) if "days" in rule.judge.needs else ()
-    return (counted(rule), *((earlier(rule),) if rule.after else ()), *days)
+    return (counted(rule), *((earlier(rule),) if rule.after else ()))

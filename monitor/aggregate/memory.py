@@ -1,4 +1,4 @@
-"""What facts are remembered for: days of keys, sources and subjects; and who stood behind a group."""
+"""What facts are remembered for: days of keys and sources; and who stood behind a group."""
 
 from __future__ import annotations
 
@@ -37,16 +37,6 @@ def home(engine: Engine, picked: Picked) -> pd.DataFrame:
     by = ", ".join(picked.groups)
     query = f"picked\n| summarize seen_at = min(seen_at) by {by}, source, day = bin(at, 1d)"
     return picked.named(engine.run(query, {"picked": picked.table}).to_pandas(), source="source")
-
-
-def days(engine: Engine, picked: Picked) -> pd.DataFrame:
-    """The UTC days on which a subject did anything at all: from the first on, it is judged.
-
-    Columns: those of the subject, `day`, `seen_at` (of the first fact of that day).
-    """
-    query = f"picked\n| summarize seen_at = min(seen_at) by {', '.join(picked.groups)}, day = bin(at, 1d)"
-    frame = picked.named(engine.run(query, {"picked": picked.table}).to_pandas())
-    return frame[[*picked.by, "day", "seen_at"]]
 
 
 def bins(engine: Engine, tables: Tables) -> pd.DataFrame:

@@ -57,7 +57,10 @@ class Coded:
         """From rows with these columns of text, times, and `events`."""
         codes, words = {}, {}
         for name in columns:
-            column = table[name].dictionary_encode().unify_dictionaries().combine_chunks()
+            column = table[name]
+            if not pa.types.is_dictionary(column.type):
+                column = column.dictionary_encode()
+            column = column.unify_dictionaries().combine_chunks()
             column = column if isinstance(column, pa.DictionaryArray) else pa.concat_arrays(column.chunks)
             codes[name], words[name] = column.indices.to_numpy(zero_copy_only=False), column.dictionary
         numbers = {name: table[name].cast(pa.int64()).to_numpy() for name in NUMBERS}
@@ -129,6 +132,13 @@ class Reading(Protocol):
         """The facts asked for in a window of `at`, as seen before `as_of`."""
         ...
 
+    def days(self, about: tuple[str, ...], window: Window, as_of: datetime) -> pd.DataFrame:
+        """The UTC days of the window on which a subject did anything at all, in whatever stream.
+
+        Columns: those of the subject, `day`, `seen_at` (of the first fact of that day); as seen before `as_of`.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Straight:
@@ -143,6 +153,15 @@ class Straight:
         values = {"since": window.start, "until": window.end, "as_of": as_of}
         facts = Coded.of(self.engine.run(query, self.tables, values), ask.columns)
         return facts.picked(ask, np.ones(facts.numbers["at"].size, dtype=bool))
+
+    def days(self, about: tuple[str, ...], window: Window, as_of: datetime) -> pd.DataFrame:
+        """The UTC days of the window on which each subject did anything at all, as seen before `as_of`."""
+        named = " and ".join(f"isnotempty({column})" for column in about)
+        by = ", ".join(about)
+        query = f"{FACTS_SEEN} and {named}\n| summarize seen_at = min(seen_at) by {by}, day = bin(at, 1d)"
+        values = {"since": window.start, "until": window.end, "as_of": as_of}
+        frame: pd.DataFrame = self.engine.run(query, self.tables, values).to_pandas()
+        return frame[[*about, "day", "seen_at"]]
 
 
 def inside(facts: Coded, window: Window, as_of: datetime) -> npt.NDArray[np.bool_]:

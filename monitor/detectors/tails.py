@@ -6,7 +6,7 @@ from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, special, stats
+from scipy import ndimage, special
 
 from monitor.clock import DAY
 
@@ -89,7 +89,7 @@ def daily_tail(observed: Floats, peaks: Floats) -> Floats:
     squares = np.nansum((level - mean[:, None]) ** 2, axis=1)
     freedom = np.maximum(days - 1, 0) + PRIOR_DAYS
     spread = np.sqrt((squares + PRIOR_DAYS * noise) / freedom * (1.0 + 1.0 / np.maximum(days, 1)))
-    chance = stats.t.sf((np.log1p(observed) - mean) / spread, df=np.minimum(freedom, FREEDOM))
+    chance = special.stdtr(np.minimum(freedom, FREEDOM), -(np.log1p(observed) - mean) / spread)
     alike = np.sum(peaks >= ALIKE * observed[:, None], axis=1)
     chance = np.maximum(chance, alike / (days + 1.0))
     return np.where(days > 0, np.log10(np.clip(chance, TINY, 1.0)), 0.0)
@@ -99,4 +99,15 @@ def band(mean: Floats, dispersion: Floats) -> tuple[Floats, Floats]:
     """The range in which 99.8 % of the counts fall if all is as it was."""
     size = 1.0 / dispersion
     share = size / (size + mean)
-    return np.asarray(stats.nbinom.ppf(0.001, size, share)), np.asarray(stats.nbinom.ppf(0.999, size, share))
+    return _quantile(0.001, size, share), _quantile(0.999, size, share)
+
+
+def _quantile(chance: float, size: Floats, share: Floats) -> Floats:
+    """The least count that a negative binomial one does not exceed with this chance.
+
+    As scipy.stats.nbinom.ppf, of which the import alone takes longer than all that is judged in a tick.
+    """
+    guess = np.ceil(special.nbdtrik(chance, size, share))
+    below = np.maximum(guess - 1.0, 0.0)
+    least = np.where(special.betainc(size, below + 1.0, share) >= chance, below, guess)
+    return np.where(special.betainc(size, 1.0, share) >= chance, 0.0, least)  # of tiny means the guess is beyond all

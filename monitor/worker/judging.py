@@ -131,7 +131,7 @@ def remember(
         after = aggregate.spans(engine, reading.pick(aggregate.earlier(rule), memory, as_of))
     days = empty({}, rule.about)
     if "days" in needs:
-        days = aggregate.days(engine, reading.pick(aggregate.anything(rule), reach, as_of))
+        days = reading.days(rule.about, reach, as_of)
     return Past(
         by=rule.by,
         about=rule.about,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 
 from monitor.clock import BIN, DAY, ceil, floor, now
-from monitor.coverage import Hearing, aware, stamp
+from monitor.coverage import Hearing, stamp
 from monitor.detect import ordered
 from monitor.model import Decision, Finding, Incident, State, Window
 from monitor.triage import quiet, triage, waiting
@@ -79,7 +79,7 @@ def _triage(
     lost: list[str] = []
     for place, tick in enumerate(ticks):
         found = sorted(due.get(tick, []), key=lambda one: (one.time, one.key))
-        reached = {rule: aware(times[place]) for rule, times in until.items()} if found or open_now else {}
+        reached = {rule: times[place] for rule, times in until.items()} if found or open_now else {}
         still = [incidents[one] for one in open_now]
         if not found and not any(quiet(one, reached, rules, app.policy) or waiting(one) for one in still):
             continue
@@ -121,14 +121,18 @@ def _stand(app: App, judged: Sequence[Judged], hearing: Mapping[str, Hearing], e
 
 def _judged_until(
     judged: Sequence[Judged], hearing: Mapping[str, Hearing], stretch: Window
-) -> tuple[list[datetime], dict[str, npt.NDArray[np.datetime64]]]:
-    """Every tick of the stretch, and per rule how far it was judged at each."""
+) -> tuple[list[datetime], dict[str, list[datetime]]]:
+    """Every tick of the stretch, and per rule how far it was judged at each; rules of the same sources share a list."""
     steps = np.arange(1, (stretch.end - stretch.start) // BIN + 1)
     ticks = stamp(stretch.start) + steps * np.timedelta64(BIN)
     reach = {name: one.reaches(ticks, ticks) - np.timedelta64(one.settle) for name, one in hearing.items()}
-    until = {
-        one.rule.id: np.minimum.reduce([reach[name] for name in one.sources if name in reach])
-        for one in judged
-        if any(name in reach for name in one.sources)
+    fed = {one.rule.id: tuple(name for name in one.sources if name in reach) for one in judged}
+    least = {
+        names: _moments(np.minimum.reduce([reach[name] for name in names])) for names in set(fed.values()) if names
     }
-    return [aware(tick) for tick in ticks], until
+    return _moments(ticks), {rule: least[names] for rule, names in fed.items() if names}
+
+
+def _moments(times: npt.NDArray[np.datetime64]) -> list[datetime]:
+    """Aware UTC times; as `coverage.aware` of each, a hundred times faster."""
+    return [at.replace(tzinfo=UTC) for at in times.astype("datetime64[us]").tolist()]
