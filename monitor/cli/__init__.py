@@ -1,10 +1,12 @@
 """The command line: `mintwatch <command>`.
 
-Exit codes: 0 fine, 1 something could not be finished, 2 wrong input, 130 interrupted, 143 terminated.
+Exit codes: 0 fine, 1 something could not be finished, 2 wrong input, 75 stopped with work in flight, 130 interrupted,
+143 terminated.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -18,7 +20,8 @@ import typer
 
 from monitor import __version__
 from monitor.cli import azure_demo, backtest, check, demo, explain, rules, settings, simulate, watch
-from monitor.cli.screen import complain, logs
+from monitor.cli.logs import logs
+from monitor.cli.screen import complain
 from monitor.errors import InputError, MintwatchError
 
 FINE, UNFINISHED, WRONG, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
@@ -52,7 +55,7 @@ def root(
 ) -> None:
     """Tells an on-call person, once and in time, that somebody mints tokens or reads secrets who should not."""
     del version
-    logs(shown=verbose)
+    logs(logging.WARNING if verbose else None)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,12 +90,3 @@ def progress() -> Iterator[app.Progress]:
         timer.cancel()
         timer.join()
         bar.stop()
-
-
-def logs(*, shown: bool) -> None:
-    """Send the program's own log events to standard error, or nowhere: failures are in its reports already."""
-    log = logging.getLogger("mintwatch")
-    log.propagate = False
-    handler = logging.StreamHandler() if shown else logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s %(part)s", defaults={"part": ""}))
-    log.handlers[:] = [handler]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from logging import INFO
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -15,6 +17,7 @@ from typing import Final
 import typer
 
 from monitor import clock, worker
+from monitor.cli.logs import logs
 from monitor.cli.opening import CONFIG, ConfigOption, JsonOption, configured, engine, load_rules
 from monitor.cli.screen import OUT, cell, complain, dump, progress, say, table, warn
 from monitor.clock import iso
@@ -63,13 +66,17 @@ def tick(config: ConfigOption = CONFIG, json: JsonOption = False) -> None:
 def run(config: ConfigOption = CONFIG) -> None:
     """Keep looking until it is stopped: each source as often as configured, judged every five minutes.
 
-    Messages go to standard output. SIGTERM or Ctrl-C ends it within ten seconds; what is in flight is made up for.
+    Messages go to standard output, a line for each thing done to standard error. SIGTERM or Ctrl-C ends it within ten
+    seconds; if something was still in flight, with exit code 75: it is made up for at the next start.
     """
+    logs(INFO)
     with _watching(config, ConsoleNotifier(OUT)) as (watch, stop), _until_signalled(stop):
         sources, rules = len(watch.every) - 1, len(watch.app.rules)
         say(f"watching {sources} sources with {rules} rules; state in {watch.app.store.directory}")
         finished = worker.run(watch.app, watch.every, stop)
         if not finished:
+            sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(BUSY)  # a thread that waits for an answer would be waited for
 
 

@@ -138,7 +138,8 @@ class LocalAzure:
         """The true reply, after the delay of the fault; a query that is out of time is told so."""
         if fault.delay > timedelta(0):
             longest = loganalytics.patience(request)
-            self._stopped.wait(min(fault.delay, longest).total_seconds())
+            if self._stopped.wait(min(fault.delay, longest).total_seconds()):
+                return going_wrong.gateway_timeout()  # the engine is being closed
             if service == "query" and fault.delay > longest:
                 return going_wrong.gateway_timeout()
         if service == "token":
