@@ -33,7 +33,7 @@ def commands() -> str:
         "`AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_FEDERATED_TOKEN_FILE` what their settings leave out.",
         *_read_from(environment()),
         "Colours and progress bars appear on a terminal only; `NO_COLOR` turns colours off there.",
-        "The notebook reads `MINTWATCH_LOGS`, a folder of exported tables.",
+        "Notebooks read `MINTWATCH_LOGS`, a folder of exported tables, and `MINTWATCH_SETTINGS`, a file of settings.",
     ]
     return "\n".join(parts) + "\n"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
@@ -99,13 +99,39 @@ def _direct() -> Iterator[None]:
                 os.environ[name] = value
 
 
+@dataclass(slots=True)
+class _Bar:
+    """Turns what each part of a tick says of itself into one progress of all ticks, which only grows."""
+
+    tell: Progress
+    sources: Sequence[str] = ()
+    label: str = ""
+    start: float = 0.0
+    share: float = READING
+
+    def __call__(self, what: str, done: float) -> None:
+        """A part of the tick is that far."""
+        source = what.removeprefix("reading ")
+        if source in self.sources:
+            done = (self.sources.index(source) + done) / (len(self.sources) + 1)
+        elif self.sources:
+            done = (len(self.sources) + done) / (len(self.sources) + 1)
+        self.tell(self.label or what, self.start + self.share * done)
+
+    def later(self, at: datetime, place: int, count: int) -> None:
+        """The first tick is over, and this is another."""
+        self.share = (1 - READING) / count
+        self.label, self.start = f"tick of {at:%Y-%m-%d %H:%M}", READING + (place - 1) * self.share
+        self.tell(self.label, self.start)
+
+
 def _watched(
     azure: LocalAzure, set_up: Ready, store: Store, end: datetime, tell: Progress
 ) -> tuple[tuple[Told, ...], Account]:
     """Ticks up to `end`, and what came of them."""
     chosen = settings.load(set_up.settings, ENVIRONMENT)
     refused = tuple(_refusals(chosen, set_up, azure.authority))
-    rules, kept, stop = load_rules(chosen.rules), Kept(), Event()
+    rules, kept, stop, bar = load_rules(chosen.rules), Kept(), Event(), _Bar(tell)
     with engine() as running:
         watching = worker.watch(
             chosen,
@@ -115,24 +141,25 @@ def _watched(
             store=store,
             stop=stop,
             notifiers=(kept,),
-            progress=lambda what, done: tell(what, READING * done),
+            progress=bar,
         )
         with watching as watch:
+            bar.sources = [one.name for one in watch.app.sources]
             try:
-                reports = [*_ticks(watch, azure, end, tell)]
+                reports = [*_ticks(watch, azure, end, bar)]
             finally:
                 stop.set()
             account = accounted(azure, set_up, watch, reports, refused)
     return listed(store.incidents(), kept.messages, store), account
 
 
-def _ticks(watch: Watch, azure: LocalAzure, end: datetime, tell: Progress) -> Iterator[Report]:
+def _ticks(watch: Watch, azure: LocalAzure, end: datetime, bar: _Bar) -> Iterator[Report]:
     """One tick for all that lies before the last days, then one every few hours of them."""
     count = TICKED // EVERY
     for place in range(count + 1):
         azure.clock.now = at = end - TICKED + place * EVERY
         if place:
-            tell(f"tick of {at:%Y-%m-%d %H:%M}", READING + (1 - READING) * place / count)
+            bar.later(at, place, count)
         yield worker.tick(watch.app, at)
 
 
@@ -164,10 +191,12 @@ def _tried(login: Login) -> str:
 
 
 def _show(told: tuple[Told, ...], account: Account, state: Path | None) -> None:
-    show_incidents(told)
     if told:
+        show_incidents(told)
         OUT.print(render(told[0].message))
-        say()
+    else:
+        say("nothing was surprising enough to be told")
+    say()
     show(account)
     if state is not None:
         say()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+import monitor
 from monitor.entra import CODES
 from tests.cli.conftest import Command
 
@@ -42,6 +44,13 @@ def test_the_whole_way_is_walked_and_its_account_adds_up(
     assert all(bool(one["absent"]) == (one["there"] == 0) for one in rows.values())
     for one in said.json["incidents"]:
         assert mintwatch("explain", one["incident"], "--state", tmp_path / "state").code == 0
+
+    with monitor.open(tmp_path / "state") as desk:  # the machine's clock is years away, and nothing took a time from it
+        first, last = (pd.Timestamp(said.json["ticks"][place]) for place in (0, -1))
+        times = desk.ask("facts | summarize oldest = min(at), newest = max(seen_at)").iloc[0]
+        assert first - pd.Timedelta(days=8) <= times["oldest"] <= times["newest"] <= last
+        assert all(first <= pd.Timestamp(one["told_at"]) <= last for one in said.json["incidents"])
+        assert {desk.app.store.watermark(name) for name, one in rows.items() if not one["absent"]} == {last}
 
 
 def test_a_state_that_is_there_is_refused_before_anything_is_simulated(mintwatch: Command, tmp_path: Path) -> None:
