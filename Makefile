@@ -52,7 +52,7 @@ imports: setup  ## the import contract: layers point down
 locked: setup  ## requirement files belong to pyproject.toml
 	$(PY) requirements/lock.py check
 
-bench: setup  ## speed, ours beside hand-written SQL
+bench: setup  ## what travels and how fast, beside stated baselines
 	$(PY) -m bench
 
 docs: setup  ## reference pages from the code

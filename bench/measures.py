@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-from bench import commands, fold, rows
+from bench import commands, fold, rows, travel
 
 BACKTEST, IDENTITIES, DAYS = 1_000_000, 2_000, 35
 FOLD = 10_000_000
@@ -57,8 +57,34 @@ class Result:
     ratio: float | None = None
 
 
-def each(cache: Path, wanted: Rows, runs: int) -> Iterator[Result]:
-    """Both measurements, one after the other, on rows made here unless the cache has them."""
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One number beside what it is compared with."""
+
+    name: str
+    count: int
+    beside: str
+    baseline: int
+
+    @property
+    def ratio(self) -> float:
+        """The number for each of the baseline."""
+        return self.count / self.baseline
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Something counted, not timed: the numbers, what is aimed at."""
+
+    title: str
+    numbers: tuple[Counted, ...]
+    aim: str
+
+
+def each(cache: Path, wanted: Rows, runs: int) -> Iterator[Result | Count]:
+    """All measurements, one after the other, on rows made here unless the cache has them; what is counted first."""
+    yield _travel()
+    yield _questions()
     made = rows.world(cache, wanted.backtest, wanted.identities, wanted.days)
     yield _backtest(made, rows.as_ndjson(made, wanted.identities, wanted.days), wanted, runs)
     yield _fold(rows.table(cache, made, wanted.fold), runs)
@@ -91,6 +117,33 @@ def _fold(table: Path, runs: int) -> Result:
     )
 
 
+def _travel() -> Count:
+    low = travel.collected(travel.LOW.rows())
+    busy, more = (travel.collected(travel.BUSY.rows(times)) for times in (1, 10))
+    return Count(
+        "what travels from a workspace when it is collected",
+        (
+            Counted("facts of a low-rate tenant", low.facts, "rows", low.rows),
+            Counted("facts of a busy tenant", busy.facts, "rows", busy.rows),
+            Counted("facts of the same ten times in each bin", more.facts, "facts of it once", busy.facts),
+            Counted("bytes answered, the same ten times", more.bytes, "bytes of it once", busy.bytes),
+        ),
+        aim="1 fact per row at most; ten times the identical traffic within a bin 1.0 of facts, 1.05 of bytes at most",
+    )
+
+
+def _questions() -> Count:
+    few, every = (travel.asked(few=few) for few in (True, False))
+    return Count(
+        f"questions of a tick over {few.sources} sources, after {few.windows} windows changed",
+        (
+            Counted(f"with {few.rules} rules", few.asked, "allowed: 2 per source, 1 per window", few.most),
+            Counted(f"with {every.rules} rules", every.asked, f"with {few.rules} rules", few.asked),
+        ),
+        aim="1.0 at most, whatever the number of rules",
+    )
+
+
 One = TypeVar("One")
 Other = TypeVar("Other")
 
@@ -101,8 +154,15 @@ def in_turn(runs: int, one: Callable[[], One], other: Callable[[], Other]) -> tu
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
 
-def lines(result: Result) -> list[str]:
+def lines(result: Result | Count) -> list[str]:
     """The measurement for a person."""
+    if isinstance(result, Count):
+        width = max(len(one.name) for one in result.numbers)
+        told = [
+            f"  {one.name:<{width}}  {one.count:>11,}  of {one.baseline:,} {one.beside}: ratio {one.ratio:.3f}"
+            for one in result.numbers
+        ]
+        return [result.title, *told, f"  aim: {result.aim}"]
     width = max(len(one.name) for one in result.timings)
     shown = [result.title]
     for one in result.timings:
@@ -114,6 +174,8 @@ def lines(result: Result) -> list[str]:
     return [*shown, f"  {result.note}", f"  aim: {result.aim}"]
 
 
-def plain(result: Result) -> dict[str, object]:
+def plain(result: Result | Count) -> dict[str, object]:
     """The measurement for a machine."""
+    if isinstance(result, Count):
+        return asdict(result) | {"ratios": {one.name: one.ratio for one in result.numbers}}
     return asdict(result) | {"medians": {one.name: one.middle for one in result.timings}}

@@ -1,12 +1,13 @@
 """The benchmark works and compares like with like; how fast anything is, no test says."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bench import __main__ as bench
-from bench import commands, fold, rows
+from bench import commands, fold, rows, travel
 
 DAYS = 15
 
@@ -43,10 +44,28 @@ def test_a_command_that_fails_is_not_measured() -> None:
         commands.run("-m", "monitor", "backtest", "--input", "/nowhere", "--output", "x.ndjson")
 
 
+def test_more_of_the_same_within_a_bin_travels_no_more() -> None:
+    small = travel.Traffic(3, timedelta(minutes=2))
+    once, often = (travel.collected(small.rows(times, hours=1)) for times in (1, 10))
+    assert (once.rows, often.rows) == (90, 900)
+    assert 0 < once.facts == often.facts <= 3 * 12 * 2  # a bin of five minutes arrives in two
+    assert often.bytes <= 1.1 * once.bytes
+
+
+@pytest.mark.slow
+def test_a_tick_asks_no_more_for_more_rules() -> None:
+    few, every = (travel.asked(few=few) for few in (True, False))
+    assert few.rules < every.rules
+    assert 0 < few.asked == every.asked <= few.most
+    assert few.windows == every.windows > 0
+
+
 @pytest.mark.slow
 def test_all_of_it_runs_and_gives_medians_and_the_ratio(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--shrink", "1000", "--runs", "1", "--cache", str(tmp_path / "cache")]
     bench.main([*options, "--json"])
-    replay, folded = json.loads(capsys.readouterr().out)["results"]
+    travelled, questions, replay, folded = json.loads(capsys.readouterr().out)["results"]
+    assert all(0 < ratio <= 1.05 for ratio in travelled["ratios"].values())
+    assert all(0 < ratio <= 1.0 for ratio in questions["ratios"].values())
     assert set(replay["medians"]) == {"Parquet", "NDJSON, gzipped"}
     assert folded["ratio"] > 0
