@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
+from monitor.clock import DAY
 from monitor.errors import InputError
 from monitor.login import Kind
 from monitor.settings.model import Settings
@@ -109,6 +110,8 @@ def _crossed(settings: Settings) -> Iterator[tuple[Place, str]]:
         short, source = one.name.split(".")
         if not one.overlap < one.bound:
             yield ("workspaces", short, "sources", source, "overlap"), "expected overlap < bound"
+        if one.step > DAY:
+            yield ("workspaces", short, "sources", source, "step"), "expected at most a day, such as 1h, 6h or 1d"
     if not watched(settings):
         yield ("workspaces",), "nothing is watched: every source of every workspace has enabled: false"
     for name, chosen in settings.credentials.items():

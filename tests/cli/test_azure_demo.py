@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -64,3 +66,10 @@ def test_it_needs_some_days_to_learn_from(mintwatch: Command) -> None:
     said = mintwatch("demo-azure", "--days", 2)
     assert said.code == 2
     assert "--days 2" in said.err
+
+
+def test_without_the_extra_it_says_which(tmp_path: Path) -> None:
+    line = "import sys; sys.modules['trustme'] = None; from monitor.cli import run; sys.exit(run(['demo-azure']))"
+    done = subprocess.run([sys.executable, "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "error: trustme is missing: pip install 'mintwatch[testing]' brings the local Azure\n"
