@@ -89,6 +89,11 @@ class Store(Health):
         rows = self._control.rows("select rule, source, until_at from judged")
         return {(rule, source): moment(until) for rule, source, until in rows}
 
+    def judge_again(self, since: datetime) -> None:
+        """Let every rule judge anew, the next time, whatever was seen since then."""
+        with self._control.transaction() as control:
+            control.execute("update judged_as_of set at = ? where at > ?", (stamp(since), stamp(since)))
+
     def judged_as_of(self) -> dict[str, datetime]:
         """Per rule, before when the facts were seen that it last judged."""
         rows = self._control.rows("select rule, at from judged_as_of")

@@ -109,6 +109,8 @@ class Gathering:
         held = self.counts
         with self.store.staged() as written:
             self._write(fetched(self.source, differ, self.as_of), written)
+            if differ:  # whatever becomes of this process, somebody judges what is found now
+                self.store.judge_again(differ[0].start)
             self._switch(written, self.store.watermark(name) or self.as_of)
         was = sum((before[one.window] for one in written if one.window in before), Counts())
         self.missed = self.counts.read - held.read - was.read

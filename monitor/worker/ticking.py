@@ -32,6 +32,8 @@ OWED = 3 * DAY
 """How old a decision may be and still be told by a notifier that failed, or is new."""
 PATIENCE = 7 * DAY
 """For how long the work of a rule that keeps failing is kept for it, at the cost of judging all that again."""
+JOURNAL = 30 * DAY
+"""For how long it is kept what happened to mintwatch itself; what rules said of it is kept for good."""
 DEFAULT_NOTIFIER = "console"
 WORKERS = 2
 """Rules judged at once."""
@@ -60,6 +62,7 @@ def judge_and_tell(app: App, as_of: datetime, gathered: Sequence[SourceReport]) 
     triaged = conclude(app, new, judged, hearing, standing.watermarks, as_of)
     unsent = [*give_up(app, as_of), *notify(app, as_of)]
     compact(app, as_of)
+    app.store.forget(as_of - JOURNAL)
     return Report(as_of, tuple(gathered), tuple(rules), triaged.incidents, triaged.decisions, tuple(unsent))
 
 

@@ -269,6 +269,26 @@ def test_rows_that_show_later_than_the_overlap_are_found_within_a_day_counted_an
         assert kept(store) == truth(event for event in source.events if event.arrived < at - 6 * HOUR)
 
 
+def test_what_a_comparison_found_is_judged_though_it_died_before_that(
+    engine: DuckEngine, judged: dict[str, Rule], tmp_path: Path
+) -> None:
+    """Off: `judge_again` in `compare` of monitor/worker/gathering.py."""
+    attack, rules = NOON + 4 * DAY + HOUR, [judged["failures"]]
+    hidden = [replace(one, visible=attack + 50 * HOUR) for one in burst(attack, 20)]
+    source = Watched(events=tenant(8) + hidden, overlap=LATE)
+    with Store(tmp_path) as store:
+        for hours in (0, 24, 48):
+            tick(app([source], rules, store, engine), attack + hours * HOUR)
+    dying = type("DyingHere", (DyingAfterSwitches,), {"left": 2})
+    with pytest.raises(Killed), dying(tmp_path) as store:
+        tick(app([source], rules, store, engine), attack + 72 * HOUR)
+    with Store(tmp_path) as store:
+        assert kept(store) == truth(one for one in source.events if one.shown(attack + 72 * HOUR))
+        assert store.findings() == []
+        tick(app([source], rules, store, engine), attack + 72 * HOUR + 5 * MINUTE)
+        assert {found.bucket.date() for found, _, _ in store.findings()} == {attack.date()}
+
+
 def test_a_comparison_that_agrees_fetches_nothing(engine: DuckEngine) -> None:
     source = Watched(events=steady(3), overlap=LATE)
     with Store() as store:
