@@ -7,13 +7,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from monitor.clock import DAY, floor
 from monitor.errors import TooLargeError
 from monitor.model import Window
 from monitor.ports import Counts, Fetched, LogSource
 
+T = TypeVar("T")
 Found: TypeAlias = "tuple[Window, Fetched | TooLargeError]"
 
 
@@ -118,14 +119,17 @@ def fetched(source: LogSource, windows: Iterable[Window], now: datetime) -> Iter
         except TooLargeError as error:
             return window, error
 
-    return map(one, windows) if source.lanes == 1 else _at_once(one, windows, source.lanes)
+    return at_once(one, windows, source.lanes)
 
 
-def _at_once(work: Callable[[Window], Found], windows: Iterable[Window], lanes: int) -> Iterator[Found]:
+def at_once(work: Callable[[Window], T], windows: Iterable[Window], lanes: int) -> Iterator[T]:
     """`map` with so many at once, in order; no more is begun than is soon taken, and nothing once it is closed."""
     queue = iter(windows)
+    if lanes == 1:
+        yield from map(work, queue)
+        return
     with ThreadPoolExecutor(lanes, thread_name_prefix="fetch") as pool:
-        begun: list[Future[Found]] = [pool.submit(work, one) for one in islice(queue, lanes)]
+        begun: list[Future[T]] = [pool.submit(work, one) for one in islice(queue, lanes)]
         try:
             while begun:
                 yield begun.pop(0).result()

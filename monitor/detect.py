@@ -51,7 +51,7 @@ class _Said:
 
     def news(self, bucket: datetime, width: timedelta, surprise: float) -> bool:
         """Whether this adds to what was said; if so it is remembered."""
-        apart = all(abs(bucket - other) >= width for other in self.buckets)
+        apart = not width or all(abs(bucket - other) >= width for other in self.buckets)
         if not apart and surprise < self.most + RAISED:
             return False
         self.most = max(self.most, surprise)

@@ -14,7 +14,7 @@ import typer
 
 from monitor import clock, plugins, rules, settings
 from monitor.errors import InputError
-from monitor.kql import DuckEngine
+from monitor.kql import DuckEngine, cache_folder
 from monitor.tables import SCHEMAS
 
 FIRST_YEAR, LAST_YEAR = 1970, 2200
@@ -72,9 +72,12 @@ def configured(path: Path) -> settings.Settings:
 
 @contextmanager
 def engine() -> Iterator[DuckEngine]:
-    """The embedded engine over the declared tables; what does not fit its memory spills to a folder that goes away."""
+    """The embedded engine over the declared tables; what does not fit its memory spills to a folder that goes away.
+
+    One thread for each query: two are asked at once wherever there is much to do, by pieces of a window and by rules.
+    """
     with tempfile.TemporaryDirectory(prefix="mintwatch-spill-") as scratch:
-        made = DuckEngine(SCHEMAS, temp_directory=Path(scratch))
+        made = DuckEngine(SCHEMAS, threads=1, temp_directory=Path(scratch), keep=cache_folder(os.environ))
         try:
             yield made
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +14,31 @@ from monitor.clock import DAY
 from monitor.coverage import OPEN, Hearing, aware, days_of, naive, stamp
 from monitor.detectors import counting
 from monitor.ports import Past
+
+
+@dataclass(frozen=True, slots=True)
+class _Home:
+    """`home` of a past: which source (its place among those heard) fed which group on which day, and since when."""
+
+    group: counting.Ints
+    place: counting.Ints
+    day: npt.NDArray[np.datetime64]
+    seen_at: npt.NDArray[np.datetime64]
+
+    @classmethod
+    def of(cls, home: pd.DataFrame, group: counting.Ints, places: Mapping[str, int]) -> _Home:
+        """Of the sources that were heard."""
+        place = home["source"].map(places)
+        heard = place.notna().to_numpy()
+        kept = home[heard]
+        return cls(group[heard], place[heard].to_numpy().astype(np.int64), naive(kept["day"]), naive(kept["seen_at"]))
+
+    def feeding(self, groups: int, places: int, midnight_at: datetime, lookback: timedelta) -> npt.NDArray[np.bool_]:
+        """Places x groups: which fed which in the lookback, as seen before this midnight."""
+        lately = (self.seen_at < stamp(midnight_at)) & (self.day >= stamp(midnight_at - lookback))
+        fed = np.zeros((places, groups), dtype=bool)
+        fed[self.place[lately], self.group[lately]] = True
+        return fed
 
 
 @dataclass(slots=True)
@@ -29,7 +55,7 @@ class Counted:
     seen_at: npt.NDArray[np.datetime64]
     value: npt.NDArray[np.float32]
     block: npt.NDArray[np.float32]
-    home: pd.DataFrame
+    home: _Home
     hearing: tuple[Hearing, ...]
     learnt: int = 0
 
@@ -54,7 +80,7 @@ class Counted:
             seen_at=naive(rows["seen_at"]),
             value=rows["value"].to_numpy(dtype=np.float32),
             block=np.zeros((size, days, DAY // past.bucket), dtype=np.float32),
-            home=past.home.assign(group=fed, place=past.home["source"].map(places)).dropna(subset=["place"]),
+            home=_Home.of(past.home, fed, places),
             hearing=hearing,
         )
 
@@ -90,11 +116,9 @@ class Counted:
         self, starts: npt.NDArray[np.datetime64], midnight_at: datetime, lookback: timedelta
     ) -> npt.NDArray[np.bool_]:
         """In which buckets every source that fed a group, as far as was seen by this midnight, was heard."""
-        seen_at, day = naive(self.home["seen_at"]), naive(self.home["day"])
-        fed = self.home[(seen_at < stamp(midnight_at)) & (day >= stamp(midnight_at - lookback))]
+        fed = self.home.feeding(self.block.shape[0], len(self.hearing), midnight_at, lookback)
         known = np.ones((self.block.shape[0], starts.size), dtype=bool)
-        for place, hearing in enumerate(self.hearing):
-            groups = fed.loc[fed["place"] == place, "group"].unique()
-            if groups.size:
+        for groups, hearing in zip(fed, self.hearing, strict=True):
+            if groups.any():
                 known[groups] &= hearing.mask(starts, self.width, midnight_at)
         return known

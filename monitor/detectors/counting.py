@@ -110,9 +110,15 @@ def _known_days(judged: Days, size: int, day: np.datetime64, lookback: timedelta
     What lies further back is left out, so that nothing depends on how far facts were read.
     """
     known = judged.before(day, lookback)
-    first = np.full(size, day)
-    np.minimum.at(first, judged.group[known], judged.day[known])
-    return (day - first) / np.timedelta64(1, "D")
+    today = _number(day)
+    first = np.full(size, today)
+    np.minimum.at(first, judged.group[known], _number(judged.day[known]))  # several times slower of times
+    return np.asarray((today - first) / _number(np.timedelta64(1, "D").astype("m8[us]")))
+
+
+def _number(times: npt.NDArray[np.datetime64] | np.datetime64 | np.timedelta64) -> npt.NDArray[np.int64]:
+    """Times or lengths in microseconds, as integers."""
+    return np.asarray(times).astype(np.int64)
 
 
 def _loudest(history: Days, kept: npt.NDArray[np.bool_]) -> tuple[Ints, Floats]:

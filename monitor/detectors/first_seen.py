@@ -107,7 +107,7 @@ class FirstSeen(BaseModel):
             own = days.drop_duplicates(["group", "day"])
             gap = silences.of(own, ["group"], self.forget / self.gap_factor)  # shorter ones never matter
             own = own.assign(gap=gap.fillna(pd.Timedelta(0)))
-            own = own.assign(longest=own.groupby("group")["gap"].transform(lambda gaps: gaps.cummax().shift()))
+            own = own.assign(longest=own.groupby("group")["gap"].cummax().groupby(own["group"]).shift())
             days = days.merge(own[["group", "day", "longest"]], on=["group", "day"], how="left")
             judged &= days["before"] > TWO_GAPS
             new = days["quiet"] >= self.forget

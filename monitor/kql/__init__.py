@@ -5,8 +5,9 @@ parsed, and a table with a declared schema has all of its columns, absent ones a
 """
 
 from monitor.kql.engine import DuckEngine, Value
+from monitor.kql.keeping import cache_folder
 from monitor.kql.mistakes import Problem
 from monitor.kql.shaping import Columns, shaped, unfolded
 from monitor.kql.views import Slice, Source
 
-__all__ = ["Columns", "DuckEngine", "Problem", "Slice", "Source", "Value", "shaped", "unfolded"]
+__all__ = ["Columns", "DuckEngine", "Problem", "Slice", "Source", "Value", "cache_folder", "shaped", "unfolded"]

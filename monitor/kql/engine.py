@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from monitor.errors import QueryError, TransientError
 from monitor.frames import TIME
+from monitor.kql.keeping import Kept
 from monitor.kql.layouts import Layouts
 from monitor.kql.mistakes import MistakeError, Problem, diagnosed
 from monitor.kql.rewriting import assignments, first_let, together, without_casts
@@ -52,6 +53,8 @@ class DuckEngine:
         types, whatever its files hold; all others as they lie.
     threads, memory_limit, temp_directory
         As DuckDB takes them. What does not fit the limit spills to the directory (None: beside the process).
+    keep
+        Folder in which translations are kept for the next time (None: nowhere).
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class DuckEngine:
         threads: int = 2,
         memory_limit: str = "600MB",
         temp_directory: Path | None = None,
+        keep: Path | None = None,
     ) -> None:
         self._schemas = schemas or {}
         settings = _SETTINGS | {"threads": str(threads), "memory_limit": memory_limit}
@@ -70,6 +74,7 @@ class DuckEngine:
         self._cursors = threading.local()
         self._lock = threading.RLock()  # a signal handler may interrupt the thread that holds it
         self._prepared: dict[tuple[object, ...], Sql] = {}
+        self._kept = Kept(keep)
         self._layouts = Layouts()
         self._running: list[duckdb.DuckDBPyConnection] = []
         self._stopped = threading.Event()
@@ -104,7 +109,11 @@ class DuckEngine:
         tables = {name: sample(columns) for name, columns in schema.items()}
         with self._busy() as cursor, views(cursor, tables, {**self._schemas, **schema}, self._layouts) as columns:
             try:
-                sql = translate(kql, (), tuple((name, tuple(types.items())) for name, types in columns.items()))
+                shown = tuple((name, tuple(types.items())) for name, types in columns.items())
+                sql = self._kept.get(("plain", kql, shown))
+                if sql is None:
+                    sql = translate(kql, (), shown)
+                    self._kept.put(("plain", kql, shown), sql)
                 cursor.sql(sql.text).fetchall()
             except duckdb.Error as error:
                 return (diagnosed(kql, error, columns),)
@@ -172,7 +181,10 @@ class DuckEngine:
         with self._lock:
             known = self._prepared.get(key)
         if known is None:
-            known = _lean(translate(*key), cursor, given)
+            known = self._kept.get(key)
+            if known is None:
+                known = _lean(translate(*key), cursor, given)
+                self._kept.put(key, known)
             with self._lock:
                 self._prepared[key] = known
                 if len(self._prepared) > _REMEMBERED:

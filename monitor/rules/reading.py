@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -161,7 +162,7 @@ def _unbound(document: CommentedMap, key: str) -> Iterator[tuple[int, str]]:
 
 @cache
 def _engine() -> kql.DuckEngine:
-    return kql.DuckEngine(threads=1)
+    return kql.DuckEngine(threads=1, keep=kql.cache_folder(os.environ))
 
 
 def _mistakes(

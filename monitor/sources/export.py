@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from monitor import clock
+from monitor.collect import at_once
 from monitor.errors import QueryError
 from monitor.kql import DuckEngine, Slice, Value
 from monitor.model import Window
@@ -24,6 +25,9 @@ from monitor.sources.pieces import ROWS, pieces
 from monitor.sources.report import Report
 
 ARRIVAL: Final = arrivals.arrival("_TimeReceived")
+
+AT_ONCE: Final = 2
+"""Pieces of a window folded at once."""
 
 _NOTHING: Final = pa.table({"TimeGenerated": pa.array([], pa.timestamp("us", tz="UTC"))})
 
@@ -76,7 +80,8 @@ class ExportSource:
         """All of the window that had arrived before `now`."""
         groups = [group for table in self.tables.values() for group in table.groups]
         cut = pieces(window, fold.MARGIN, groups, self._rows_at_once)
-        done = fold.unpacked(self._query, (self._asked(self._fold, piece, now) for piece in cut), self.name)
+        answers = at_once(lambda piece: self._asked(self._fold, piece, now), cut, min(AT_ONCE, len(cut)))
+        done = fold.unpacked(self._query, answers, self.name)
         ignored = sum(self._ignored(name, window, now) for name in self.tables if name in arrivals.OURS)
         return replace(done, counts=done.counts + Counts(read=ignored, ignored=ignored))
 

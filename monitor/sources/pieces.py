@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from monitor.model import Window
 
-ROWS: Final = 150_000
-"""Rows a piece may hold, about: what the fold handles within a few hundred MB."""
+ROWS: Final = 100_000
+"""Rows a piece may hold, about: two of them are folded at once, within a few hundred MB."""
 
 WASTE: Final = 3.0
 """No more than so many times the rows of a window are read for all of its pieces; a file in no order is read whole for

@@ -1,0 +1,55 @@
+"""Translations kept on disk: asked twice they are made once, and nothing that lies there can do harm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from monitor.kql import DuckEngine, cache_folder
+
+QUERY = "T | where N > least | summarize rows = count() by S"
+TABLES = {"T": pa.table({"N": [1, 2, 3], "S": ["a", "a", "b"]})}
+
+
+def asked(keep: Path | None) -> list[dict[str, object]]:
+    engine = DuckEngine(threads=1, keep=keep)
+    rows: list[dict[str, object]] = engine.run(QUERY.replace("least", "1"), TABLES).sort_by("S").to_pylist()
+    engine.close()
+    return rows
+
+
+def test_a_kept_translation_answers_as_a_new_one(tmp_path: Path) -> None:
+    """Of one query there is one file, which the second engine takes and does not write again."""
+    fresh = asked(tmp_path / "kept")
+    (kept,) = (tmp_path / "kept").iterdir()
+    written = kept.stat().st_mtime_ns
+    assert asked(tmp_path / "kept") == fresh == asked(None)
+    assert kept.stat().st_mtime_ns == written
+
+
+def test_a_broken_file_costs_a_translation(tmp_path: Path) -> None:
+    """Whatever it holds, it is made anew."""
+    fresh = asked(tmp_path / "kept")
+    (kept,) = (tmp_path / "kept").iterdir()
+    for text in ("", "{", "[]", '{"text": "select 1"}', '{"text": "select 1", "slots": 3}'):
+        kept.write_text(text)
+        assert asked(tmp_path / "kept") == fresh
+
+
+def test_sql_that_others_could_have_written_is_not_run(tmp_path: Path) -> None:
+    """A folder that anybody may write to is neither read nor written."""
+    fresh = asked(tmp_path / "kept")
+    (kept,) = (tmp_path / "kept").iterdir()
+    kept.write_text('{"text": "select 1 as S, 2 as rows", "slots": []}')
+    (tmp_path / "kept").chmod(0o777)
+    assert asked(tmp_path / "kept") == fresh
+
+
+def test_where_nothing_can_be_kept_nothing_is(tmp_path: Path) -> None:
+    """A file in place of the folder, no home at all."""
+    (tmp_path / "kept").write_text("")
+    assert asked(tmp_path / "kept") == asked(None)
+    assert cache_folder({}) is None
+    assert cache_folder({"HOME": "/home/a"}) == Path("/home/a/.cache/mintwatch/kql")
+    assert cache_folder({"HOME": "/home/a", "XDG_CACHE_HOME": "/c"}) == Path("/c/mintwatch/kql")
