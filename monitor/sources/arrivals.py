@@ -44,17 +44,31 @@ def changed(tables: Sequence[str], arrived: str) -> str:
 
     `earliest_possible` and `latest_possible` bound what is looked through.
     """
-    legs = [
+    legs = [f"{_arrived(table, arrived)} | project TimeGenerated" for table in tables]
+    return united(legs) + (
+        "\n| summarize earliest = min(TimeGenerated), latest = max(TimeGenerated) by start = bin(TimeGenerated, 1h)"
+    )
+
+
+def strays(tables: Sequence[str], arrived: str) -> str:
+    """How many rows arrived in [after, as_of) later than `changed` looks, which is `reach` after TimeGenerated."""
+    legs = [f"{_arrived(table, arrived)} | where TimeGenerated < arrived - reach" for table in tables]
+    return united([f"{leg} | project TimeGenerated" for leg in legs]) + "\n| summarize strays = count()"
+
+
+def _arrived(table: str, arrived: str) -> str:
+    """The source's rows of a table that arrived in [after, as_of)."""
+    return (
         f"{table} | where TimeGenerated >= earliest_possible and TimeGenerated < latest_possible"
         + (f" | where {OURS[table]}" if table in OURS else "")
         + f" | extend happened = {happened(table)} | extend arrived = {arrived}"
-        " | where arrived >= after and arrived < as_of | project TimeGenerated"
-        for table in tables
-    ]
-    rows = legs[0] if len(legs) == 1 else "union isfuzzy=true\n    (" + "),\n    (".join(legs) + ")"
-    return rows + (
-        "\n| summarize earliest = min(TimeGenerated), latest = max(TimeGenerated) by start = bin(TimeGenerated, 1h)"
+        " | where arrived >= after and arrived < as_of"
     )
+
+
+def united(legs: Sequence[str]) -> str:
+    """The rows of all the legs. A leg that cannot be read fails them all: half a log is not a quiet log."""
+    return legs[0] if len(legs) == 1 else "union\n    (" + "),\n    (".join(legs) + ")"
 
 
 def touched(spans: Iterable[tuple[datetime, datetime]], margin: timedelta, step: timedelta) -> list[Window]:

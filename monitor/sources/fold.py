@@ -20,7 +20,7 @@ from monitor.frames import FACT_KEYS, FACTS, conform_facts
 from monitor.kql import Value
 from monitor.model import Name, Window
 from monitor.ports import Counts, Fetched
-from monitor.sources import addresses, details
+from monitor.sources import addresses, arrivals, details
 
 MARGIN: Final = timedelta(hours=1)
 """How far apart in TimeGenerated two copies of a row may be and still be recognised by every window."""
@@ -67,20 +67,33 @@ QUERIES: Final[Mapping[str, Query]] = {
 
 
 @cache
-def text(name: str) -> str:
-    """The query of that source as shipped, placeholders and all: its projection, one copy of each row, the fold."""
-    return _joined(name, "deduplicate", "fold")
+def text(name: str, tables: tuple[str, ...] | None = None) -> str:
+    """The query of that source as shipped, placeholders and all: its projection, one copy of each row, the fold.
+
+    It reads `tables`, which are some of the source's; None: all of them. It names no other, because a table that is
+    not there would fail it, and `union isfuzzy=true` would leave one out in silence whatever the reason.
+    """
+    return "\n".join([_rows(name, tables), _shipped("deduplicate"), _shipped("fold")])
 
 
 @cache
-def counting(name: str, step: timedelta) -> str:
+def counting(name: str, step: timedelta, tables: tuple[str, ...] | None = None) -> str:
     """The same without the fold: rows are only counted, for each `step` of the window."""
-    return _joined(name, "deduplicate", "count").replace("$step", literal(step))
+    count = _shipped("count").replace("$step", literal(step))
+    return "\n".join([_rows(name, tables), _shipped("deduplicate"), count])
 
 
-def _joined(*parts: str) -> str:
-    folder = files("monitor") / "queries"
-    return "\n".join((folder / f"{part}.kql").read_text(encoding="utf-8") for part in parts)
+def _rows(name: str, tables: tuple[str, ...] | None) -> str:
+    """The projection of the source's tables, or of some of them."""
+    whole, chosen = _shipped(name), QUERIES[name].tables if tables is None else tables
+    if "materialize($legs" not in whole:
+        return whole
+    legs = [_shipped(f"{name}.{table}").strip().replace("$ours", arrivals.OURS.get(table, "")) for table in chosen]
+    return whole.replace("materialize($legs", f"materialize({arrivals.united(legs)}")
+
+
+def _shipped(name: str) -> str:
+    return (files("monitor") / "queries" / f"{name}.kql").read_text(encoding="utf-8")
 
 
 def filled(template: str, arrival: str, column: Callable[[str], str], shard: str = "") -> str:

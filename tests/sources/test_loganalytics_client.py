@@ -12,7 +12,13 @@ import pytest
 
 from monitor.errors import AbsentError, PermanentError, TooLargeError, TransientError
 from monitor.sources.loganalytics.client import ATTEMPTS, Workspace
-from monitor.sources.loganalytics.faults import Outcome, RefusedError, UnresolvedError
+from monitor.sources.loganalytics.faults import (
+    AbsentTableError,
+    Outcome,
+    RefusedError,
+    TimedOutError,
+    UnresolvedError,
+)
 from tests.sources.wires import ONE, SPAN, Hurried, Pass, Said, Wire, refusal, serving, table, workspace
 
 THROTTLED = refusal("ThrottledError", "Too many requests")
@@ -126,12 +132,17 @@ FINAL = {
     "400 of nobody": (Said(400, "no"), PermanentError, Outcome.REFUSED),
     "table absent": (
         Said(400, refusal("B", "x", ("S", "y"), ("SEM0100", "Failed to resolve table or column expression named 'T'"))),
-        AbsentError,
+        AbsentTableError,
+        Outcome.ABSENT,
+    ),
+    "column absent": (
+        Said(400, refusal("B", "x", ("S", "y"), ("SEM0100", "Failed to resolve scalar expression named 'C'"))),
+        UnresolvedError,
         Outcome.ABSENT,
     ),
     "slower than it may be": (
         Said(504, refusal("GatewayTimeout", "x", ("GatewayTimeout", "ADX query timed out"))),
-        TooLargeError,
+        TimedOutError,
         Outcome.TIMED_OUT,
     ),
     "too many rows": (Said(200, table({"n": "long"}, [[1]]) | {"error": PARTIAL}), TooLargeError, Outcome.TOO_LARGE),
@@ -146,9 +157,16 @@ def test_what_will_not_pass_is_asked_once(name: str, wire: Wire, logs: Workspace
     wire.tell(said)
     with pytest.raises(kind) as caught:
         logs.ask("T", SPAN)
-    assert type(caught.value) in {kind, UnresolvedError, RefusedError}
+    assert type(caught.value) in {kind, RefusedError}
     assert logs.tally.total(outcome=outcome) == len(wire.asked) == 1
     assert not stop.waited
+
+
+def test_a_column_that_is_not_there_is_no_absent_table(wire: Wire, logs: Workspace) -> None:
+    wire.tell(FINAL["column absent"][0])
+    with pytest.raises(UnresolvedError, match="named 'C'") as caught:
+        logs.ask("T", SPAN)
+    assert not isinstance(caught.value, AbsentError)
 
 
 def test_an_absent_table_is_named(wire: Wire, logs: Workspace) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event, Lock
 from uuid import uuid4
 
 import pyarrow as pa
@@ -17,7 +19,7 @@ from monitor.model import Window
 from monitor.ports import Counts
 from monitor.sources.fold import QUERIES
 from monitor.sources.loganalytics.client import Workspace
-from monitor.sources.loganalytics.faults import Outcome
+from monitor.sources.loganalytics.faults import Outcome, UnresolvedError
 from monitor.sources.loganalytics.gate import Gate
 from monitor.sources.loganalytics.source import LogAnalyticsSource
 from monitor.tables import SCHEMAS
@@ -75,8 +77,14 @@ def held(azure: LocalAzure) -> Held:
 
 
 @pytest.fixture
-def asked(azure: LocalAzure, held: Held) -> Iterator[Workspace]:
-    trusted = azure.authority.trust(str(uuid4()), TENANT)
+def reader() -> str:
+    """The client id of who asks."""
+    return str(uuid4())
+
+
+@pytest.fixture
+def asked(azure: LocalAzure, held: Held, reader: str) -> Iterator[Workspace]:
+    trusted = azure.authority.trust(reader, TENANT)
     stop = Event()
     token = azure.authority.token(trusted, azure.audience)
     with Workspace(
@@ -215,6 +223,140 @@ def test_a_vault_that_writes_one_shape_is_read(shape: str, held: Held, asked: Wo
     logs = source(asked, "vault")
     assert logs.changed(None, LATER)
     assert logs.fetch(DAY, LATER).counts.kept == 6
+
+
+BOTH = {table: TABLES[table] for table in QUERIES["vault"].tables}
+
+
+@pytest.mark.parametrize("gone", BOTH)
+def test_one_of_two_tables_that_is_gone_is_a_failure_and_not_fewer_rows(
+    gone: str, held: Held, asked: Workspace, reader: str
+) -> None:
+    """Off: `_miss` of monitor/sources/loganalytics/presence.py, or a union that is fuzzy."""
+    fill(held, BOTH)
+    logs = source(asked, "vault")
+    logs.changed(None, LATER)
+    assert logs.seen_tables == set(BOTH)
+    held.grant(reader, [table for table in BOTH if table != gone])
+    later = source(asked, "vault")
+    later.seen_tables = logs.seen_tables  # as another process, told what was seen before
+    for one in (logs, later):
+        for ask in (partial(one.changed, NOON), partial(one.fetch, DAY)):
+            with pytest.raises(PermanentError, match=f"{gone} was there before") as raised:
+                ask(LATER)
+            assert not isinstance(raised.value, AbsentError)
+    held.grant(reader, BOTH)
+    assert logs.fetch(DAY, LATER).counts.kept == source(asked, "vault").fetch(DAY, LATER).counts.kept == 9
+
+
+def test_no_question_leaves_out_tables_in_silence(held: Held, asked: Workspace) -> None:
+    fill(held, BOTH)
+    logs = source(asked, "vault")
+    logs.changed(None, LATER)
+    logs.fetch(DAY, LATER)
+    logs.counted(DAY, LATER)
+    logs.strays(NOON, LATER)
+    assert len(held.asked) == 4
+    assert not any("isfuzzy" in kql or any(table not in kql for table in BOTH) for kql in map(str, held.asked))
+
+
+def test_a_second_table_is_looked_for_once_an_hour_and_read_from_when_it_was_not_there(
+    held: Held, asked: Workspace
+) -> None:
+    """Off: `newcomers` of monitor/sources/loganalytics/presence.py."""
+    fill(held, {"AzureDiagnostics": [diagnostics(0)]})
+    logs = source(asked, "vault")
+    start = NOON + HOUR
+    for minutes in range(0, 60, 5):
+        logs.changed(start, start + timedelta(minutes=minutes))
+    assert asked.tally.total(outcome=Outcome.ABSENT) == 1
+    assert logs.absent == {"AZKVAuditLogs": None}
+    fill(held, {"AZKVAuditLogs": [vault(70, CorrelationId="new", _TimeReceived="2026-05-01T13:15:00Z")]})
+    since = start + timedelta(minutes=45)
+    assert not logs.changed(since, since + timedelta(minutes=10))
+    windows = logs.changed(since, since + timedelta(minutes=20))
+    assert NOON + HOUR in {window.start for window in windows}
+    assert logs.seen_tables == set(BOTH)
+    assert not logs.changed(since, since + timedelta(minutes=25))
+    assert not logs.absent
+
+
+class Lacking(Workspace):
+    """A table without a column; of the questions that name it, the first is refused before the others are."""
+
+    def __init__(self, table: str, column: str | None, at_once: int = 1) -> None:
+        stop = Event()
+        super().__init__("w", Pass(), endpoint="https://localhost", audience="a", gate=Gate(stop), stop=stop)
+        self._table, self._column = table, column
+        self._together = Barrier(at_once)
+        self._first, self._refused = Lock(), Event()
+
+    def ask(self, kql: str, span: Window, *, source: str = "", purpose: str = "ask") -> pa.Table:  # noqa: ARG002
+        if purpose == "schema":
+            answer = pa.table({"ColumnName": sorted(SCHEMAS[self._table].keys() - {self._column or ""})})
+            self._refused.set()
+            return answer
+        if self._column and f'"{self._column}"' in kql:
+            raise TooLargeError("asked as it should be")
+        self._together.wait(10)
+        if not self._first.acquire(blocking=False):
+            self._refused.wait(10)  # refused only after another lane has looked
+        raise UnresolvedError("no such column", self._column or "Nowhere")
+
+
+def test_lanes_that_meet_an_absent_column_at_once_all_ask_again() -> None:
+    """Off: the lock, or `known` before the question, in monitor/sources/loganalytics."""
+    with Lacking("SigninLogs", "AppId", at_once=3) as workspace, ThreadPoolExecutor(3) as lanes:
+        logs = source(workspace, "interactive")
+        counted = [lanes.submit(logs._ask, lambda _: ("SigninLogs | count", {}), DAY, LATER, "fetch") for _ in range(3)]
+        assert {str(one.exception()) for one in counted} == {"asked as it should be"}
+
+
+def test_a_column_nobody_can_explain_is_no_absent_table() -> None:
+    with Lacking("SigninLogs", None) as workspace:
+        logs = source(workspace, "interactive")
+        with pytest.raises(UnresolvedError) as raised:
+            logs._ask(lambda _: ("SigninLogs | count", {}), DAY, LATER, "changed")
+        assert not isinstance(raised.value, AbsentError)
+        assert not logs.absent
+
+
+def test_rows_too_late_to_be_looked_for_are_counted(held: Held, asked: Workspace) -> None:
+    day = timedelta(days=1)
+    arrived = NOON + 6 * day
+    late = [
+        service_principal(str(n), n, _TimeReceived=(arrived + n * timedelta(minutes=1)).isoformat()) for n in range(4)
+    ]
+    fill(held, {SP: [*TABLES[SP][:20], *late]})
+    logs = source(asked)
+    assert not logs.changed(arrived, arrived + day)
+    assert logs.strays(arrived, arrived + day) == 4
+    assert logs.strays(arrived + timedelta(minutes=3), arrived + day) == 1
+    assert logs.strays(arrived + day, arrived + 2 * day) == 0
+    assert logs.strays(NOON, NOON + day) == 0
+
+
+@pytest.mark.parametrize("since", [None, NOON - HOUR])
+def test_what_arrived_is_asked_for_in_halves_if_it_does_not_fit(
+    since: datetime | None, azure: LocalAzure, held: Held, asked: Workspace
+) -> None:
+    fill(held, TABLES)
+    until = NOON + 30 * HOUR
+    whole = source(asked).changed(since, until)
+    assert len(whole) > 3
+    azure.limits = Limits(rows=2, requests=None)
+    assert source(asked).changed(since, until) == whole
+    azure.limits = Limits(requests=None)
+    azure.faults.add(faults.timed_out(), times=2)
+    assert source(asked).changed(since, until) == whole
+
+
+def test_what_arrived_is_not_split_for_ever(azure: LocalAzure, held: Held, asked: Workspace) -> None:
+    fill(held, TABLES)
+    azure.faults.add(faults.timed_out(), times=None)
+    with pytest.raises(TransientError, match="nor about fewer arrivals"):
+        source(asked).changed(None, LATER)
+    assert asked.tally.total() == 4
 
 
 def test_columns_a_table_lacks_are_null_and_reported_and_seen_when_they_appear(held: Held, asked: Workspace) -> None:

@@ -117,11 +117,18 @@ class Workspace:
         ------
         TooLargeError
             If the answer is too large, incomplete for that reason, or took too long.
-        AbsentError
-            If a table (or column) is not there; it is an `UnresolvedError` and has its name.
+        AbsentTableError, UnresolvedError
+            If a table, or a column, is not there; the error has its name.
         TransientError, PermanentError
             Whatever else there is instead of a whole answer.
         """
+        answer = self.tried(kql, span, source=source, purpose=purpose)
+        if isinstance(answer, Fault):
+            raise answer.error
+        return answer
+
+    def tried(self, kql: str, span: Window, *, source: str = "", purpose: str = "ask") -> pa.Table | Fault:
+        """The same, with what it ended in instead of an error raised."""
         attempts = Retrying(
             sleep=sleep_using_event(self._stop),
             stop=stop_after_attempt(ATTEMPTS) | stop_when_event_set(self._stop),
@@ -130,8 +137,6 @@ class Workspace:
             retry_error_callback=_last,
         )
         answer: _Answer = attempts(self._attempt, kql, span, source, purpose)
-        if isinstance(answer, Fault):
-            raise answer.error
         return answer
 
     def _attempt(self, kql: str, span: Window, source: str, purpose: str) -> _Answer:

@@ -49,12 +49,16 @@ class Fault:
     after: timedelta | None = None
 
 
-class UnresolvedError(AbsentError):
-    """A table or column the workspace does not know: `unresolved` is its name."""
+class UnresolvedError(PermanentError):
+    """A column, or whatever else the workspace does not know: `unresolved` is its name."""
 
     def __init__(self, message: str, unresolved: str) -> None:
         super().__init__(message)
         self.unresolved = unresolved
+
+
+class AbsentTableError(UnresolvedError, AbsentError):
+    """A table the workspace does not know, or not for us."""
 
 
 class RefusedError(PermanentError):
@@ -79,7 +83,7 @@ _TOO_LARGE: Final = frozenset(
     }
 )
 _TOO_LARGE_TEXT: Final = re.compile(r"E_QUERY_RESULT_SET_TOO_LARGE|E_RUNAWAY_QUERY|E_LOW_MEMORY_CONDITION|80DA000[137]")
-_UNRESOLVED: Final = re.compile(r"Failed to resolve .*? named '([^']+)'")
+_UNRESOLVED: Final = re.compile(r"Failed to resolve (table\b)?.*? named '([^']+)'")
 _DEEPEST: Final = 16
 _SHOWN: Final = 300
 
@@ -104,7 +108,8 @@ def answered(where: str, status: int, headers: Mapping[str, str], body: object, 
     if status < 400:
         return unreadable(where, f"HTTP {status} is no answer to a question")
     if "SEM0100" in codes and (found := next(filter(None, (_UNRESOLVED.search(text) for _, text in told)), None)):
-        return Fault(Outcome.ABSENT, UnresolvedError(what, found[1]))
+        kind = AbsentTableError if found[1] else UnresolvedError
+        return Fault(Outcome.ABSENT, kind(what, found[2]))
     return Fault(Outcome.REFUSED, RefusedError(what))
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
 
 from monitor import clock
 from monitor.clock import DAY
-from monitor.errors import AbsentError, QueryError, TooLargeError, TransientError
+from monitor.errors import QueryError, TooLargeError, TransientError
 from monitor.kql import Value
 from monitor.model import Window
 from monitor.ports import Counts, Fetched
@@ -19,6 +19,7 @@ from monitor.sources import arrivals, fold
 from monitor.sources.loganalytics import schema
 from monitor.sources.loganalytics.client import Workspace
 from monitor.sources.loganalytics.faults import RefusedError, TimedOutError, UnresolvedError
+from monitor.sources.loganalytics.presence import LOOKED, Presence, Shape
 
 ARRIVAL: Final = arrivals.arrival("ingestion_time()")
 
@@ -34,26 +35,26 @@ LANES: Final = 3
 SHORTEST: Final = timedelta(minutes=1)
 """A window no longer than this is split by identity, a longer one in halves."""
 
+FEWEST: Final = timedelta(hours=1)
+"""A question about the arrivals of no more than this is not split."""
+
 SLOWEST: Final = 3
 """How often a window is halved because the service did not finish it in time, before it is the service that is slow:
 each time costs minutes, and what does not fit is another matter."""
 
-_ADVICE: Final = (
-    "no row ever arrived in it, or we may not read it: expected a diagnostic setting that sends it to this workspace,"
-    " and a role that may query it"
-)
+RETAINED: Final = timedelta(days=30)
+"""How far back rows that arrived too late are counted."""
+
 _HEX: Final = "0123456789abcdef"
 _LONGEST_PREFIX: Final = 2
+_TRIES: Final = 5
+
+_Question: TypeAlias = Callable[[Shape], tuple[str, Mapping[str, Value]]]
+"""The text about the tables that are there, and its values."""
 
 
 class LogAnalyticsSource:
-    """One stream source in a workspace; implements `ports.LogSource`.
-
-    Attributes
-    ----------
-    absent
-        Table -> columns the queries name and the table lacks, as far as is known; None: the table itself is not there.
-    """
+    """One stream source in a workspace; implements `ports.LogSource`."""
 
     def __init__(
         self,
@@ -78,17 +79,33 @@ class LogAnalyticsSource:
         self.bound = bound
         self.step = step
         self.lanes = lanes
-        self.absent: Mapping[str, tuple[str, ...] | None] = {}
         self._query = query
         self._workspace = workspace
         self._issuer = issuer
         self._history = history
-        self._looked_at = clock.EPOCH
+        self._reach = bound + DAY
+        named = fold.text(query.name) + arrivals.changed(query.tables, ARRIVAL)
+        self._presence = Presence(query.tables, named, self._columns)
+
+    @property
+    def seen_tables(self) -> frozenset[str]:
+        """Tables of it that ever answered. Set what an earlier process saw: one of them that is gone is a failure."""
+        return self._presence.seen
+
+    @seen_tables.setter
+    def seen_tables(self, tables: frozenset[str]) -> None:
+        self._presence.seen = frozenset(tables) & frozenset(self._query.tables)
+
+    @property
+    def absent(self) -> Mapping[str, tuple[str, ...] | None]:
+        """Table -> columns the queries name and the table lacks, as far as is known; None: the table is not there."""
+        return self._presence.absent
 
     def changed(self, since: datetime | None, now: datetime) -> Sequence[Window]:
         """Windows of width `step` with rows that arrived in [since, now), or near such rows, by one question.
 
-        Of a source never read before, those with rows of the last `history`.
+        Of a source never read before, those with rows of the last `history`. A question that is too large is asked
+        for halves of the arrivals. Rows later than `bound` by more than a day are not looked for; `strays` counts them.
 
         Raises
         ------
@@ -97,13 +114,50 @@ class LogAnalyticsSource:
         TransientError, PermanentError
             If the question was not answered.
         """
-        earliest = now - self._history if since is None else min(since, now) - self.bound - DAY
-        span = Window(earliest, now + 2 * DAY)  # nothing is generated more than a day ahead
-        values: dict[str, Value] = {"after": since or clock.EPOCH, "as_of": now, "settle": self.settle}
+        earliest = now - self._history if since is None else min(since, now) - self._reach
+        spans = self._arrivals(since or clock.EPOCH, now, earliest)
+        return arrivals.touched(spans, fold.MARGIN, self.step)
+
+    def strays(self, since: datetime, now: datetime) -> int:
+        """How many rows arrived in [since, now) too late for `changed`, of those that happened in the last 30 days.
+
+        Raises
+        ------
+        AbsentError
+            If no table of the source is there.
+        TransientError, PermanentError
+            If the question was not answered.
+        """
+        values: dict[str, Value] = {"after": since, "as_of": now, "settle": self.settle, "reach": self._reach}
+        span = Window(now - RETAINED, now)
         values |= {"earliest_possible": span.start, "latest_possible": span.end}
-        kql = arrivals.changed(self._query.tables, ARRIVAL)
-        rows = self._ask(kql, values, span, now, "changed").to_pylist()
-        return arrivals.touched([(row["earliest"], row["latest"]) for row in rows], fold.MARGIN, self.step)
+        answer = self._ask(lambda shape: (arrivals.strays(shape.tables, ARRIVAL), values), span, now, "strays")
+        (count,) = answer["strays"].to_pylist()
+        return int(count)
+
+    def _arrivals(
+        self, after: datetime, until: datetime, earliest: datetime, slow: int = 0
+    ) -> list[tuple[datetime, datetime]]:
+        """First and last row of each hour since `earliest` with rows that arrived in [after, until)."""
+        span = Window(earliest, until + 2 * DAY)  # nothing is generated more than a day ahead
+        values: dict[str, Value] = {"as_of": until, "settle": self.settle}
+        values |= {"earliest_possible": span.start, "latest_possible": span.end}
+
+        def question(shape: Shape) -> tuple[str, Mapping[str, Value]]:
+            # what arrived in a new table after it was last looked for, and before the watermark, counts as well
+            first = after - LOOKED if self._presence.newcomers(shape) else after
+            return arrivals.changed(shape.tables, ARRIVAL), values | {"after": first}
+
+        try:
+            rows = self._ask(question, span, until, "changed").to_pylist()
+        except TooLargeError as error:
+            start, late = max(after, earliest), isinstance(error, TimedOutError)
+            if until - start <= FEWEST or slow == SLOWEST:
+                raise TransientError(f"{error}; nor about fewer arrivals") from error
+            middle = _halves(Window(start, until), FEWEST)[0].end
+            halves = ((after, middle, earliest), (middle, until, max(earliest, middle - self._reach)))
+            return [one for half in halves for one in self._arrivals(*half, slow + late)]
+        return [(row["earliest"], row["latest"]) for row in rows]
 
     def fetch(self, window: Window, now: datetime) -> Fetched:
         """All of the window that had arrived before `now`.
@@ -158,9 +212,13 @@ class LogAnalyticsSource:
         TransientError, PermanentError
             If any part of it could not be read.
         """
+
+        def question(shape: Shape) -> tuple[str, Mapping[str, Value]]:
+            kql = fold.counting(self._query.name, self.step, shape.tables)
+            return fold.filled(kql, ARRIVAL, _optional), self._values(window, now)
+
         try:
-            kql = self._text(fold.counting(self._query.name, self.step))
-            return fold.counts([self._ask(kql, self._values(window, now), window, now, "counted")])
+            return fold.counts([self._ask(question, window, now, "counted")])
         except TooLargeError:
             if window.length <= self.step:
                 raise
@@ -201,56 +259,41 @@ class LogAnalyticsSource:
         shard, values = "", self._values(window, now)
         if prefix:
             shard, values = "| where hash_sha256(identity) startswith shard", values | {"shard": prefix}
-        return self._ask(self._text(fold.text(self._query.name), shard), values, window, now, "fetch")
 
-    def _text(self, template: str, shard: str = "") -> str:
-        return fold.filled(template, ARRIVAL, _optional, shard)
+        def question(shape: Shape) -> tuple[str, Mapping[str, Value]]:
+            return fold.filled(fold.text(self._query.name, shape.tables), ARRIVAL, _optional, shard), values
+
+        return self._ask(question, window, now, "fetch")
 
     def _values(self, window: Window, now: datetime) -> dict[str, Value]:
         given = fold.values(self._query, window, now, self._issuer)
         return given | {"settle": self.settle, "bound": self.bound}
 
-    def _ask(self, kql: str, values: Mapping[str, Value], window: Window, now: datetime, purpose: str) -> pa.Table:
-        """The answer about the window and its margins; if tables lack columns, after looking which."""
-        if self.absent and now - self._looked_at >= DAY:
-            self._look(now)
-        try:
-            return self._asked(kql, values, window, purpose)
-        except UnresolvedError as error:
-            if error.unresolved in self._query.tables:
-                self.absent = {**self.absent, error.unresolved: None}
-                raise AbsentError(f"{error}; {_ADVICE}") from error
-            known = self.absent
-            self._look(now)
-            if self.absent == known:
-                raise
-        return self._asked(kql, values, window, purpose)
+    def _ask(self, question: _Question, window: Window, now: datetime, purpose: str) -> pa.Table:
+        """The answer about the window and its margins, of all the tables that are there and what columns they have."""
+        shape = self._presence.known(now)
+        for _ in range(_TRIES):
+            try:
+                answer = self._asked(question, shape, window, purpose)
+            except UnresolvedError as error:
+                shape = self._presence.learned(shape, error, now)
+            else:
+                self._presence.answered(shape)
+                return answer
+        raise TransientError(f"{self.name}: {purpose}: tables and columns come and go")
 
-    def _asked(self, kql: str, values: Mapping[str, Value], window: Window, purpose: str) -> pa.Table:
-        lacking = {table: columns for table, columns in self.absent.items() if columns}
-        text = fold.lets(values) + schema.completed(kql, lacking)
+    def _asked(self, question: _Question, shape: Shape, window: Window, purpose: str) -> pa.Table:
+        kql, values = question(shape)
+        text = fold.lets(values) + schema.completed(kql, shape.lacking)
         span = Window(window.start - fold.MARGIN, window.end + fold.MARGIN)
         answer = self._workspace.ask(text, span, source=self.name, purpose=purpose)
         if nulls := [name for name in answer.column_names if answer[name].null_count]:
             raise TransientError(f"{self.name}: {purpose}: expected a value in each row of {', '.join(nulls)}")
-        if len(self._query.tables) == 1 and not lacking:
-            self.absent = {}
         return answer
 
-    def _look(self, now: datetime) -> None:
-        """Find out which tables and which of the columns that the queries name are not there."""
-        named = fold.text(self._query.name) + arrivals.changed(self._query.tables, ARRIVAL)
-        absent: dict[str, tuple[str, ...] | None] = {}
-        for table in self._query.tables:
-            kql = f"{table} | getschema"
-            try:
-                found = self._workspace.ask(kql, Window(now - DAY, now), source=self.name, purpose="schema")
-            except UnresolvedError:
-                absent[table] = None
-                continue
-            if columns := schema.lacking(named, table, frozenset(found["ColumnName"].to_pylist())):
-                absent[table] = columns
-        self.absent, self._looked_at = absent, now
+    def _columns(self, table: str, now: datetime) -> frozenset[str]:
+        found = self._workspace.ask(f"{table} | getschema", Window(now - DAY, now), source=self.name, purpose="schema")
+        return frozenset(found["ColumnName"].to_pylist())
 
 
 def _optional(column: str) -> str:
