@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -80,34 +80,41 @@ def collect(
     return fetched(source, windows, now)
 
 
-def compare(source: LogSource, live: Mapping[Window, Counts], now: datetime) -> tuple[list[Window], list[Window]]:
-    """Which windows are to be fetched again, and of which stretches nothing can be said; inside the lateness bound.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a comparison came to: the windows to be fetched again, and the stretches of which all was counted."""
 
-    The first are those of which the source would count other rows than were counted, and steps of which it has rows
-    while nothing is live, as in a gap; `live` are the source's live windows with their counts. It is asked a day at a
-    time, from the bound on, or from the first window that was ever live. A day too large to be counted is one of the
-    second.
+    differ: tuple[Window, ...] = ()
+    counted: tuple[Window, ...] = ()
+
+
+def compare(source: LogSource, live: Mapping[Window, Counts], gaps: Sequence[Window], now: datetime) -> Comparison:
+    """Compare the counts of `live` windows inside the lateness bound with what the source would count now.
+
+    Windows differ whose counts do, and steps of which it has rows while nothing is live, as in a gap. It is asked a day
+    at a time, from the bound on, or from the first window that was live or a gap. Of a day too large to be counted
+    nothing is said.
     """
-    if not live:
-        return [], []
-    since = max(min(live).start, floor(now - source.bound, source.step))
+    if not (starts := [one.start for one in (*live, *gaps)]):
+        return Comparison()
+    since = floor(max(min(starts), now - source.bound), source.step)
     recent = sorted(one for one in live if one.end > since)
     asked = Window(min([since, *(one.start for one in recent)]), max([now, *(one.end for one in recent)]))
-    counted: dict[datetime, Counts] = {}
+    found: dict[datetime, Counts] = {}
     unknown: list[Window] = []
     for day in asked.pieces(DAY):
         try:
-            counted |= source.counted(day, now)
+            found |= source.counted(day, now)
         except TooLargeError:
             unknown.append(day)
     known = [one for one in recent if not any(one.overlaps(day) for day in unknown)]
-    differ = [one for one in known if _rows(live[one]) != _rows(_total(counted, one))]
+    differ = [one for one in known if rows(live[one]) != rows(_total(found, one))]
     missing = [
         Window(start, start + source.step)
-        for start, counts in counted.items()
+        for start, counts in found.items()
         if counts.read and not any(start in one for one in live)
     ]
-    return sorted([*differ, *missing]), unknown
+    return Comparison(tuple(sorted([*differ, *missing])), tuple(asked.without(unknown)))
 
 
 def fetched(source: LogSource, windows: Iterable[Window], now: datetime) -> Iterator[Found]:
@@ -165,6 +172,6 @@ def _total(counted: Mapping[datetime, Counts], window: Window) -> Counts:
     return sum((counts for start, counts in counted.items() if start in window), Counts())
 
 
-def _rows(counts: Counts) -> tuple[int, int, int]:
+def rows(counts: Counts) -> tuple[int, int, int]:
     """What of two counts must agree: the rows of the source itself, and what became of them."""
     return counts.read - counts.ignored, counts.kept, counts.late

@@ -140,6 +140,15 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A window of facts that came to say something else: where it starts, and as of when it was fetched; in order."""
+
+    seq: int
+    start: datetime
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """A source that cannot be read: since which tick, and what it said last."""
 

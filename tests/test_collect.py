@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.collect import Backlog, Slice, collect, compare, fetched, slices, widen
+from monitor.collect import Backlog, Comparison, Slice, collect, compare, fetched, slices, widen
 from monitor.errors import TooLargeError, TransientError
 from monitor.model import Window
 from monitor.ports import Counts, Fetched
@@ -114,29 +114,30 @@ def test_windows_that_agree_are_let_be_and_those_that_do_not_are_named() -> None
     source = ScriptedSource(events=[Event(f"k{n}", NOON + n * HOUR, NOON + n * HOUR) for n in range(60)])
     now = NOON + 60 * HOUR
     live = counts(source, *hours(0, 60), at=now)
-    assert compare(source, live, now) == ([], [])
+    assert compare(source, live, [], now).differ == ()
     source.events += [Event("new", NOON + 20 * HOUR, NOON + 20 * HOUR), Event("k30", NOON + 30 * HOUR, now - HOUR)]
-    assert compare(source, live, now) == ([*hours(20, 21), *hours(30, 31)], [])
+    assert compare(source, live, [], now).differ == (*hours(20, 21), *hours(30, 31))
 
 
 def test_a_window_is_compared_whole_however_long_it_is() -> None:
     source = ScriptedSource(events=[Event(f"k{n}", NOON + n * HOUR, NOON + n * HOUR) for n in range(60)])
     now, long = NOON + 60 * HOUR, Window(NOON, NOON + 40 * HOUR)
     live = counts(source, long, *hours(40, 60), at=now)
-    assert compare(source, live, now) == ([], [])
+    assert compare(source, live, [], now).differ == ()
     source.events.append(Event("new", NOON + 2 * HOUR, NOON + 2 * HOUR))
-    assert compare(source, live, now) == ([long], [])
+    assert compare(source, live, [], now).differ == (long,)
 
 
 def test_steps_of_which_nothing_is_live_are_found_from_the_bound_on_and_not_before_anything_was() -> None:
     source = ScriptedSource(events=[Event(f"k{n}", NOON + n * HOUR, NOON + n * HOUR) for n in range(100)])
     now = NOON + 100 * HOUR
     recent = counts(source, *hours(90, 100), at=now)
-    assert compare(source, recent, now) == ([], [])
+    assert compare(source, recent, [], now) == Comparison((), (Window(NOON + 90 * HOUR, now),))
+    assert compare(source, recent, hours(60, 70), now).differ == tuple(hours(60, 90))
     old = counts(source, *hours(2, 3), at=now)
-    assert compare(source, old | recent, now) == (hours(28, 90), [])
-    assert compare(source, old, now) == (hours(28, 100), [])
-    assert compare(source, {}, now) == ([], [])
+    assert compare(source, old | recent, [], now).differ == tuple(hours(28, 90))
+    assert compare(source, old, [], now).differ == tuple(hours(28, 100))
+    assert compare(source, {}, [], now) == Comparison()
 
 
 @dataclass(slots=True)
@@ -156,7 +157,8 @@ def test_a_day_that_cannot_be_counted_is_said_and_its_windows_are_let_be() -> No
     live = counts(source, *hours(0, 40), at=NOON)
     source.events += [Event("a", NOON + HOUR, NOON), Event("b", NOON + 30 * HOUR, NOON)]
     now = NOON + 40 * HOUR
-    assert compare(source, live, now) == (hours(1, 2), [Window(NOON + 24 * HOUR, now)])
+    found = compare(source, live, [], now)
+    assert (found.differ, found.counted) == (tuple(hours(1, 2)), (Window(NOON, NOON + 24 * HOUR),))
 
 
 # --- lanes -----------------------------------------------------------------------------------------------------------

@@ -108,8 +108,9 @@ class FactFiles(Opened):
     def switch(self, source: str, written: Sequence[Written], watermark: datetime | None) -> None:
         """Make these files live in place of every older one whose window they cover, and move the watermark if given.
 
-        It is one transaction: all of it or nothing. The older files are deleted at the source's next switch, because
-        somebody may just be reading them.
+        It is one transaction: all of it or nothing. Which windows changed is kept for those who judge them, unless they
+        are older than the day before the source was first collected. The older files are deleted at the source's next
+        switch, because somebody may just be reading them.
 
         Raises
         ------
@@ -136,6 +137,7 @@ class FactFiles(Opened):
                     ),
                 )
                 old += covered
+            _changed(control, source, [one for one in written if not one.merged])
             remember(control, (name for one in written for name in one.names))
             if watermark is not None:
                 control.execute("insert or replace into watermarks values (?, ?)", (source, stamp(watermark)))
@@ -260,6 +262,19 @@ class FactFiles(Opened):
         for path in orphans:
             path.unlink()
         return orphans
+
+
+def _changed(control: sqlite3.Connection, source: str, written: Sequence[Written]) -> None:
+    """Keep that these windows came to say something else."""
+    if not written:
+        return
+    control.execute("insert or ignore into begun values (?, ?)", (source, stamp(min(one.as_of for one in written))))
+    (begun,) = control.execute("select at from begun where source = ?", (source,)).fetchone()
+    first = midnight(moment(begun)) - DAY
+    control.executemany(
+        "insert into changes (source, start_at, as_of) values (?, ?, ?)",
+        [(source, stamp(max(one.window.start, first)), stamp(one.as_of)) for one in written if one.window.end > first],
+    )
 
 
 def _regrouped(paths: Sequence[Path]) -> Iterator[pa.Table]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from monitor.clock import BIN, DAY, floor
-from monitor.model import Gap, HealthEvent, Trouble, Window
+from monitor.model import Change, Gap, HealthEvent, Trouble, Window
 from monitor.store.facts import FactFiles
 from monitor.store.opening import moment, stamp
 
@@ -19,12 +19,14 @@ from monitor.store.opening import moment, stamp
 class Standing:
     """What a judgement rests on, as it was at one moment.
 
-    The fact files that were live, how far each source was collected then, and what was known not to be seen.
+    The fact files that were live, how far each source was collected then, what was known not to be seen, and which
+    windows had changed that somebody may not have judged, in order.
     """
 
     live: tuple[Path, ...]
     watermarks: Mapping[str, datetime]
     gaps: tuple[Gap, ...]
+    changes: tuple[Change, ...] = ()
 
 
 class Health(FactFiles):
@@ -37,8 +39,13 @@ class Health(FactFiles):
             with self._control.transaction():  # several questions, and nobody writes in between
                 rows = self._control.rows("select source, at from watermarks")
                 watermarks = {source: moment(at) for source, at in rows}
-                standing = Standing(tuple(self.live()), watermarks, tuple(self.gaps()))
+                standing = Standing(tuple(self.live()), watermarks, tuple(self.gaps()), tuple(self.changes()))
             yield standing
+
+    def changes(self) -> list[Change]:
+        """Windows that came to say something else and that some rule may not have judged since, in order."""
+        rows = self._control.rows("select seq, start_at, as_of from changes order by seq")
+        return [Change(seq, moment(start), moment(as_of)) for seq, start, as_of in rows]
 
     def failed(self, source: str, at: datetime, error: str, code: str) -> None:
         """Keep that a source cannot be read as of `at`, and write down each 5-minute bin of it not written down yet.
@@ -100,6 +107,11 @@ class Health(FactFiles):
         """Keep when a source's counts were last compared with what it would count now."""
         with self._control.transaction() as control:
             control.execute("insert or replace into compared values (?, ?)", (source, stamp(at)))
+
+    def shrunk(self, source: str, at: datetime) -> None:
+        """Write down that a source answers with fewer rows than it had."""
+        with self._control.transaction() as control:
+            _write(control, [HealthEvent(at - BIN, "collect", source, "shrunk", "")])
 
     def compared(self, source: str) -> datetime | None:
         """When a source's counts were last compared; None before the first time."""

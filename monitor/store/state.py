@@ -41,22 +41,21 @@ class Store(Health):
         findings: Iterable[tuple[Finding, str, Decision]],
         incidents: Iterable[Incident],
         decisions: Iterable[Decision],
-        as_of: Mapping[str, datetime] | None = None,
+        upto: Mapping[str, int] | None = None,
+        settled: int = 0,
     ) -> None:
         """Keep what a tick concluded, in one transaction.
 
         That is how far each rule judged each source, findings (with their incident and its decision), incidents,
-        decisions, and per rule before when the facts were seen that it judged (`as_of`).
+        decisions, and per rule up to which change of facts it judged (`upto`). Changes up to `settled` are forgotten.
         """
         with self._control.transaction() as control:
             control.executemany(
                 "insert or replace into judged values (?, ?, ?)",
                 [(rule, source, stamp(until)) for (rule, source), until in judged.items()],
             )
-            control.executemany(
-                "insert or replace into judged_as_of values (?, ?)",
-                [(rule, stamp(at)) for rule, at in (as_of or {}).items()],
-            )
+            control.executemany("insert or replace into judged_upto values (?, ?)", list((upto or {}).items()))
+            control.execute("delete from changes where seq <= ?", (settled,))
             control.executemany(
                 "insert or ignore into findings values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
@@ -89,15 +88,9 @@ class Store(Health):
         rows = self._control.rows("select rule, source, until_at from judged")
         return {(rule, source): moment(until) for rule, source, until in rows}
 
-    def judge_again(self, since: datetime) -> None:
-        """Let every rule judge anew, the next time, whatever was seen since then."""
-        with self._control.transaction() as control:
-            control.execute("update judged_as_of set at = ? where at > ?", (stamp(since), stamp(since)))
-
-    def judged_as_of(self) -> dict[str, datetime]:
-        """Per rule, before when the facts were seen that it last judged."""
-        rows = self._control.rows("select rule, at from judged_as_of")
-        return {rule: moment(as_of) for rule, as_of in rows}
+    def judged_upto(self) -> dict[str, int]:
+        """Per rule, up to which change of facts it judged."""
+        return dict(self._control.rows("select rule, seq from judged_upto"))
 
     def known(self, since: datetime) -> set[str]:
         """Keys of the findings kept so far whose bucket starts at or after `since`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitor.collect import Backlog
-from monitor.model import Decision, Gap, Incident
+from monitor.model import Decision, Gap, Incident, Window
 from monitor.ports import Counts, Engine, LogSource, Notifier
 from monitor.rules import Rule
 from monitor.store import Store
@@ -44,8 +44,7 @@ class SourceReport:
     """One source in one tick: windows replaced, rows in them, or why it failed.
 
     `absent` says that its tables are not there; that is no failure, and no silence either. `missed` are rows that only
-    the daily comparison found, the earliest in a window that starts at `earliest`. `gaps` are stretches that will not
-    be seen.
+    the daily comparison found. `gaps` are stretches that were not seen, `shrunk` windows of which rows are gone.
     """
 
     name: str
@@ -55,7 +54,7 @@ class SourceReport:
     error: str = ""
     absent: str = ""
     missed: int = 0
-    earliest: datetime | None = None
+    shrunk: tuple[Window, ...] = ()
     gaps: tuple[Gap, ...] = ()
 
 

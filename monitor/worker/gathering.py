@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pyarrow.compute as pc
 
-from monitor.clock import BIN, iso
-from monitor.collect import Found, Slice, collect, compare, fetched, slices, widen
+from monitor.clock import BIN, DAY, iso
+from monitor.collect import Found, Slice, collect, compare, fetched, rows, slices, widen
 from monitor.errors import AbsentError
 from monitor.model import Gap, Window
 from monitor.ports import Counts, Fetched, LogSource
 from monitor.store import Store, Written
 from monitor.worker.app import App, SourceReport
 from monitor.worker.guard import guarded, told
+
+GONE, GONE_SHARE = 10, 0.1
+"""From how many rows, and from what share of a window's, rows are called gone."""
 
 
 def gather(app: App, source: LogSource, as_of: datetime, *, whole: bool = False) -> SourceReport:
@@ -70,10 +73,9 @@ class Gathering:
     windows: int = 0
     facts: int = 0
     missed: int = 0
-    earliest: datetime | None = None
     counts: Counts = field(default_factory=Counts)
-    gaps: list[Gap] = field(default_factory=list)
-    _too_large: list[Window] = field(default_factory=list)
+    gaps: dict[Window, Gap] = field(default_factory=dict)
+    shrunk: list[Window] = field(default_factory=list)
 
     def leave_out(self, stretch: Window) -> None:
         """Keep that arrivals of this stretch will not be looked for: it was down for longer than the cap."""
@@ -85,12 +87,11 @@ class Gathering:
         since, live = self.store.watermark(name), self.store.windows(name)
         found = collect(self.source, part, live, self.as_of, whole=self.whole)
         with self.store.staged() as written:
-            newest = self._write(found, written)
+            newest = self._write(found, written, self.store.window_counts(name))
             arrived = [at for at in (since, newest) if at]
             if self.whole and not arrived:
                 return
-            upto = min(self.as_of, max(arrived)) if self.whole else part.until
-            self._switch(written, upto)
+            self._switch(written, min(self.as_of, max(arrived)) if self.whole else part.until)
 
     def due(self, every: timedelta) -> bool:
         """Whether a comparison is due, `every` so often; the first is so long after the first collection."""
@@ -100,50 +101,58 @@ class Gathering:
         return last is not None and self.as_of - last >= every
 
     def compare(self) -> None:
-        """Fetch again the windows whose counts differ from what the source would count now."""
+        """Fetch again the windows whose counts differ from what the source would count now, and what was a gap."""
         name = self.source.name
-        live = self.store.windows(name)
         before = self.store.window_counts(name)
-        differ, unknown = compare(self.source, before, self.as_of)
-        differ = widen(differ, live)
+        gaps = [one.window for one in self.store.gaps() if one.source == name]
+        comparison = compare(self.source, before, gaps, self.as_of)
+        older = [one for one in gaps if one.end <= self.as_of - self.source.bound and one.length <= DAY]
+        again = widen([*comparison.differ, *older], before)
         held = self.counts
         with self.store.staged() as written:
-            self._write(fetched(self.source, differ, self.as_of), written)
-            if differ:  # whatever becomes of this process, somebody judges what is found now
-                self.store.judge_again(differ[0].start)
-            self._switch(written, self.store.watermark(name) or self.as_of)
+            self._write(fetched(self.source, again, self.as_of), written, before, same=True)
+            self._switch(written, None)
         was = sum((before[one.window] for one in written if one.window in before), Counts())
-        self.missed = self.counts.read - held.read - was.read
-        self.earliest = min((one.window.start for one in written), default=None)
+        self.missed = max(0, self.counts.read - held.read - was.read)
         # what is there now is all there is, whatever was left out when it arrived
-        whole = Window(self.as_of - self.source.bound, self.as_of).without([*unknown, *self._too_large])
-        self.store.mended(name, whole)
+        self.store.mended(name, [left for one in comparison.counted for left in one.without(self.gaps)])
         self.store.note_compared(name, self.as_of)
 
-    def _switch(self, written: Sequence[Written], watermark: datetime) -> None:
+    def _switch(self, written: Sequence[Written], watermark: datetime | None) -> None:
         """Make the files live; gaps are kept before that, so that no watermark passes one unseen."""
-        self.store.note_gaps(self.gaps)
+        whole = [one.window for one in written]
+        for window in whole:
+            self.gaps.pop(window, None)
+        self.store.note_gaps(self.gaps.values())
         self.store.switch(self.source.name, written, watermark)
-        self.store.mended(self.source.name, [one.window for one in written])
+        self.store.mended(self.source.name, whole)
 
-    def _write(self, found: Iterable[Found], written: list[Written]) -> datetime | None:
-        """Put each window on disk; just past the newest arrival in them, if there are any."""
+    def _write(
+        self, found: Iterable[Found], written: list[Written], before: Mapping[Window, Counts], *, same: bool = False
+    ) -> datetime | None:
+        """Put each window on disk; just past the newest arrival in them, if there are any.
+
+        One that has lost rows since is left as it was, and said; so is, if `same`, one that counts as it did.
+        """
         newest = None
-        for window, fetched_or_not in found:
-            if not isinstance(fetched_or_not, Fetched):
-                self._too_large.append(window)
-                self._gap(window, str(fetched_or_not))
-                continue
-            as_of = min(self.as_of, _arrived(window, fetched_or_not)) if self.whole else self.as_of
-            written.append(self.store.write(self.source.name, window, fetched_or_not, as_of))
-            self.windows += 1
-            self.facts += fetched_or_not.facts.num_rows
-            self.counts += fetched_or_not.counts
-            newest = max(filter(None, [newest, _arrived(window, fetched_or_not)]))
+        for window, answer in found:
+            if not isinstance(answer, Fetched):
+                self._gap(window, str(answer))
+            elif shrunk(before.get(window, Counts()), answer.counts):
+                self.shrunk.append(window)
+                self.store.shrunk(self.source.name, self.as_of)
+            elif not (same and window in before and rows(before[window]) == rows(answer.counts)):
+                arrived = _arrived(window, answer)
+                as_of = min(self.as_of, arrived) if self.whole else self.as_of
+                written.append(self.store.write(self.source.name, window, answer, as_of))
+                self.windows += 1
+                self.facts += answer.facts.num_rows
+                self.counts += answer.counts
+                newest = max(filter(None, [newest, arrived]))
         return newest
 
     def _gap(self, window: Window, reason: str) -> None:
-        self.gaps.append(Gap(self.source.name, window, reason, self.as_of))
+        self.gaps[window] = Gap(self.source.name, window, reason, self.as_of)
 
     def report(self, error: str = "") -> SourceReport:
         """What became of the source, and its error if it failed."""
@@ -155,9 +164,21 @@ class Gathering:
             error,
             absent=self.absent,
             missed=self.missed,
-            earliest=self.earliest,
-            gaps=tuple(self.gaps),
+            shrunk=tuple(self.shrunk),
+            gaps=tuple(self.gaps.values()),
         )
+
+
+def shrunk(before: Counts, after: Counts) -> bool:
+    """Whether rows of a window are gone that were there.
+
+    A few may have moved to the next window, when a copy that came first is found there; logs lose none by themselves.
+
+    >>> shrunk(Counts(read=400), Counts(read=397)), shrunk(Counts(read=400), Counts(read=40))
+    (False, True)
+    """
+    lost = before.read - before.ignored - (after.read - after.ignored)
+    return lost >= GONE and lost > GONE_SHARE * before.read
 
 
 def _arrived(window: Window, fetched: Fetched) -> datetime:

@@ -109,13 +109,14 @@ def _triage(
 def _stand(app: App, judged: Sequence[Judged], hearing: Mapping[str, Hearing], end: datetime) -> None:
     """Keep how far every rule was judged, so that a daemon that follows goes on from there."""
     until = judged_until(judged, hearing, dict.fromkeys(hearing, end), end)
-    seen = {name: app.store.watermark(name) or end for name in hearing}
+    last = max((one.seq for one in app.store.changes()), default=0)
     app.store.conclude(
         {(rule, source): at for rule, each in until.items() for source, at in each.items()},
         [],
         [],
         [],
-        {one.rule.id: min((seen[name] for name in one.sources or seen if name in seen), default=end) for one in judged},
+        {one.rule.id: last for one in judged},
+        last,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Event, Lock, Thread
 from typing import Final
 
@@ -27,6 +27,9 @@ DEADLINE: Final = timedelta(seconds=8)
 What has not ended by then is left where it stands: windows are replaced whole, so that loses nothing.
 """
 
+LONG: Final = timedelta(minutes=30)
+"""A round that takes longer is trouble, as one that fails is, unless the source is asked so seldom."""
+
 
 def run(app: App, every: Mapping[str, timedelta], stop: Event) -> bool:
     """Collect each source as often as `every` says, judge and tell, until `stop` is set.
@@ -40,7 +43,7 @@ def run(app: App, every: Mapping[str, timedelta], stop: Event) -> bool:
         Whether everything in flight had ended within DEADLINE. If not, its threads are still there, and the caller
         leaves without waiting for them.
     """
-    scheduler = _scheduler(Rounds(app), every)
+    scheduler = _scheduler(Rounds(app, every), every)
     scheduler.start()
     log.info("started", extra={"part": "run", "sources": len(app.sources), "rules": len(app.rules)})
     stop.wait()
@@ -53,10 +56,12 @@ def run(app: App, every: Mapping[str, timedelta], stop: Event) -> bool:
 
 
 class Rounds:
-    """The jobs, and what the sources said since the last judgement."""
+    """The jobs, when each source was last through with one, and what they said since the last judgement."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, every: Mapping[str, timedelta]) -> None:
         self.app = app
+        self._every = every
+        self._through = dict.fromkeys(every, now())
         self._gathered: list[SourceReport] = []
         self._lock = Lock()
 
@@ -66,25 +71,30 @@ class Rounds:
         said = {"part": source.name, "windows": report.windows, "rows": report.counts.read, "missed": report.missed}
         log.info("collected", extra=said | {"error": report.error, "absent": report.absent})
         with self._lock:
+            self._through[source.name] = now()
             self._gathered.append(report)
 
     def judge(self) -> None:
         """One round of judging and telling."""
+        as_of = floor(now(), BIN)
         with self._lock:
             gathered, self._gathered = self._gathered, []
-        try:
-            report = judge_and_tell(self.app, floor(now(), BIN), gathered)
-        except BaseException:
-            with self._lock:  # what a comparison found is still to be judged
-                self._gathered = [*gathered, *self._gathered]
-            raise
+        for name, since in self.stuck(now()).items():
+            self.app.store.failed(name, as_of, f"still at a round that began after {iso(since)}", "Stuck")
+        report = judge_and_tell(self.app, as_of, gathered)
         failed = [one.name for one in report.rules if one.error]
         said = {"part": "judge", "as_of": iso(report.now), "findings": sum(one.findings for one in report.rules)}
         log.info("judged", extra=said | {"failed": failed, "unsent": len(report.unsent)})
 
+    def stuck(self, at: datetime) -> dict[str, datetime]:
+        """Sources whose round takes longer than three of their intervals and half an hour, and since when."""
+        with self._lock:
+            through = dict(self._through)
+        return {name: since for name, since in through.items() if at - since > max(3 * self._every[name], LONG)}
+
 
 def _scheduler(rounds: Rounds, every: Mapping[str, timedelta]) -> BackgroundScheduler:
-    """A job per source, their first rounds apart by a second, and one that judges half a bin after each bin's edge."""
+    """A job per source, their first rounds apart by a second, and one that judges, first half a bin later."""
     made = BackgroundScheduler(
         timezone=UTC,
         jobstores={"default": MemoryJobStore()},

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import takewhile
 from typing import TypeVar
 
 from monitor.aggregate import Held, asked
@@ -53,13 +54,13 @@ def judge_and_tell(app: App, as_of: datetime, gathered: Sequence[SourceReport]) 
     with app.store.standing() as standing:
         judged, rules, hearing = guarded(
             "facts",
-            lambda: judge_all(app, standing, _touched(app, standing, as_of, gathered), as_of),
+            lambda: judge_all(app, standing, _touched(app, standing, as_of), as_of),
             partial(_unjudged, app),
         )
     found = [one for each in judged for one in each.findings]
     known = app.store.known(min(one.bucket for one in found)) if found else set()
     new = sorted((one for one in found if one.key not in known), key=lambda one: (one.time, one.key))
-    triaged = conclude(app, new, judged, hearing, standing.watermarks, as_of)
+    triaged = conclude(app, new, judged, hearing, standing, as_of)
     unsent = [*give_up(app, as_of), *notify(app, as_of)]
     compact(app, as_of)
     app.store.forget(as_of - JOURNAL)
@@ -124,14 +125,15 @@ def conclude(
     found: Sequence[Finding],
     judged: Sequence[Judged],
     hearing: Mapping[str, Hearing],
-    watermarks: Mapping[str, datetime],
+    standing: Standing,
     now: datetime,
 ) -> Triaged:
     """Triage the new findings and keep everything that follows from them in one transaction.
 
-    `watermarks` are those from when the facts were looked at: a source may have been collected further meanwhile.
+    `standing` is what they were judged from: a source may have been collected further meanwhile.
     """
-    until = judged_until(judged, hearing, {name: watermarks.get(name, now) for name in hearing}, now)
+    watermarks = {name: standing.watermarks.get(name, now) for name in hearing}
+    until = judged_until(judged, hearing, watermarks, now)
     notifier = app.notifiers[0].name if app.notifiers else DEFAULT_NOTIFIER
     lately = min((one.bucket for one in found), default=now) - app.policy.reopen - DAY
     triaged = triage(
@@ -149,32 +151,9 @@ def conclude(
         [(one, triaged.belongs[one.key], reasons[triaged.belongs[one.key]]) for one in found],
         triaged.incidents,
         triaged.decisions,
-        _seen(app, judged, watermarks, now),
+        *_judged_upto(app, standing, judged, now),
     )
     return triaged
-
-
-def _seen(app: App, judged: Sequence[Judged], watermarks: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
-    """Per rule, before when the facts were seen that it judged: no later than its sources were collected.
-
-    A source that fails for a day brings facts that were seen a day ago, when it is read again. They may be the first
-    that a rule finds in it, so all sources of its stream count, whether they ever fed it or not.
-    """
-    streams = {one.name: one.stream for one in app.sources if one.name in watermarks}
-    return {
-        one.rule.id: min(
-            [
-                now,
-                *(watermarks[name] for name, stream in streams.items() if _of(one.rule, stream) or name in one.sources),
-            ]
-        )
-        for one in judged
-    }
-
-
-def _of(rule: Rule, stream: str) -> bool:
-    """Whether a source of that stream may feed the rule."""
-    return "scores" in rule.judge.needs or rule.stream == stream
 
 
 def judged_until(
@@ -226,20 +205,30 @@ def _send(app: App, notifier: Notifier, decision: Decision, names: Mapping[str, 
     return ""
 
 
-def _touched(app: App, standing: Standing, as_of: datetime, gathered: Sequence[SourceReport]) -> Window:
+def _touched(app: App, standing: Standing, as_of: datetime) -> Window:
     """The buckets changed by rows that some rule has not judged yet, in whole days; at least those since yesterday.
 
-    So a rule that failed, or a crash before its findings were kept, leaves its work to the next tick. Rows that only a
-    comparison found were seen earlier than anybody looked, so they are told of by `gathered`.
+    So a rule that failed, or a crash before its findings were kept, leaves its work to the next tick, and a source that
+    comes back after days brings theirs along.
     """
-    start = min([midnight(as_of) - DAY, *(midnight(one.earliest - WIDEST) for one in gathered if one.earliest)])
-    judged = app.store.judged_as_of()
-    known = [judged[rule.id] for rule in app.rules if rule.id in judged]
-    if not known or not standing.live:
-        return Window(start, as_of)
-    since = max(min(known), max(known) - PATIENCE)
-    since -= max((source.overlap for source in app.sources), default=timedelta(0)) + BIN
-    query = "facts\n| where seen_at >= since and seen_at < as_of\n| summarize at = min(at)"
-    answer = app.engine.run(query, {"facts": standing.live}, {"since": since, "as_of": as_of})
-    (first,) = answer.column("at").to_pylist()
-    return Window(min(start, midnight((first or as_of) - WIDEST)), as_of)
+    upto = app.store.judged_upto()
+    known = [upto[rule.id] for rule in app.rules if rule.id in upto]
+    left = [one for one in standing.changes if known and one.seq > min(known)]
+    starts = [midnight(one.start - WIDEST) for one in left]
+    return Window(min([midnight(as_of) - DAY, *starts]), as_of)
+
+
+def _judged_upto(app: App, standing: Standing, judged: Sequence[Judged], as_of: datetime) -> tuple[dict[str, int], int]:
+    """Per rule up to which change it has judged, and up to which change nobody has anything left to judge.
+
+    What was fetched less than an overlap ago is judged once more: its findings are not told before that. A rule that
+    fails keeps its changes, for as long as our patience lasts.
+    """
+    slack = max((source.overlap for source in app.sources), default=timedelta(0)) + BIN
+    old = [one.seq for one in takewhile(lambda one: one.as_of + slack <= as_of, standing.changes)]
+    lost = [one.seq for one in takewhile(lambda one: one.as_of + PATIENCE <= as_of, standing.changes)]
+    before = app.store.judged_upto()
+    done = max(old, default=0)
+    upto = {one.rule.id: max(done, before.get(one.rule.id, 0)) for one in judged}
+    known = before | upto
+    return upto, max([min((known[rule.id] for rule in app.rules if rule.id in known), default=0), *lost])

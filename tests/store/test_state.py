@@ -265,10 +265,25 @@ def test_a_message_is_owed_until_its_own_notice_is_there() -> None:
 
 def test_how_far_rules_judged_is_kept_per_rule_and_source() -> None:
     with Store() as store:
-        store.conclude({("r", "a"): NOON}, [], [], [], {"r": NOON + HOUR})
+        store.conclude({("r", "a"): NOON}, [], [], [], {"r": 7})
         store.conclude({("r", "a"): NOON + HOUR}, [], [], [])
         assert store.judged() == {("r", "a"): NOON + HOUR}
-        assert store.judged_as_of() == {"r": NOON + HOUR}
+        assert store.judged_upto() == {"r": 7}
+
+
+def test_what_changed_is_kept_until_everybody_judged_it_but_not_what_is_older_than_the_first_day() -> None:
+    with Store() as store:
+        ancient, recent = window(-60, -59), window(-30, -29)
+        written = [store.write("a", one, fetched(1), NOON) for one in (ancient, recent, window(0, 1))]
+        store.switch("a", written, NOON)
+        assert [(one.seq, one.start, one.as_of) for one in store.changes()] == [
+            (1, recent.start, NOON),
+            (2, NOON, NOON),
+        ]
+        store.switch("a", [store.write("a", window(0, 1), fetched(2), NOON + 216 * HOUR)], NOON + 216 * HOUR)
+        store.compact("a", NOON + 216 * HOUR)
+        store.conclude({}, [], [], [], {"r": 2}, 2)
+        assert [(one.seq, one.start) for one in store.changes()] == [(3, NOON)]
 
 
 def test_incidents_keep_their_place_when_they_change() -> None:

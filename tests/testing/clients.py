@@ -22,9 +22,9 @@ SPAN = (START - timedelta(days=1), START + timedelta(days=1))
 TENANT = "33333333-0000-0000-0000-000000000001"
 
 
-def app(azure: LocalAzure, **trust: str) -> Trusted:
+def app(azure: LocalAzure, *, secret: str | None = None) -> Trusted:
     """A new app the authority trusts."""
-    return azure.authority.trust(str(uuid4()), TENANT, **trust)
+    return azure.authority.trust(str(uuid4()), TENANT, secret=secret)
 
 
 def workspace(azure: LocalAzure) -> Workspace:

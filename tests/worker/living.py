@@ -68,7 +68,7 @@ class Mortal(Store):
         self._maybe()
         return written
 
-    def switch(self, source: str, written: Sequence[Written], watermark: datetime) -> None:
+    def switch(self, source: str, written: Sequence[Written], watermark: datetime | None) -> None:
         self._maybe()
         super().switch(source, written, watermark)
         self._maybe()

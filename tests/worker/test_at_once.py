@@ -96,7 +96,7 @@ def lagging(engine: DuckEngine, rules: list[Rule], store: Store, at: datetime) -
 def test_a_source_that_never_fed_a_rule_is_judged_from_where_it_stood_still(
     engine: DuckEngine, judged: dict[str, Rule]
 ) -> None:
-    """Off: `_of` in `_seen` of monitor/worker/ticking.py."""
+    """Off: `changes` in `_touched` of monitor/worker/ticking.py."""
     at = NOON + 7 * DAY
     with Store() as store:
         world, stuck = lagging(engine, [judged["failures"]], store, at)
@@ -109,7 +109,7 @@ def test_a_source_that_never_fed_a_rule_is_judged_from_where_it_stood_still(
 def test_what_is_collected_while_rules_judge_is_judged_the_next_time(
     engine: DuckEngine, judged: dict[str, Rule]
 ) -> None:
-    """Off: watermarks from `standing` in `conclude` of monitor/worker/ticking.py, read after judging instead."""
+    """Off: what changed and watermarks from `standing` in monitor/worker/ticking.py, read after judging instead."""
     at = NOON + 7 * DAY
     failures = judged["failures"]
     with Store() as store:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import TypeAlias
 
 import pyarrow as pa
 import pytest
 
-from monitor.kql import DuckEngine
+from monitor.kql import DuckEngine, Value
 from monitor.model import Window
 from monitor.sources.loganalytics import client
+from monitor.sources.loganalytics.presence import Shape
 from monitor.sources.loganalytics.source import LogAnalyticsSource
 from monitor.testing.azure import Limits, LocalAzure
-from tests.worker.ledger import MINUTE, Ledger, Shape, drawn
+from tests.worker.ledger import MINUTE, Ledger, drawn
+from tests.worker.ledger import Shape as World
 from tests.worker.living import BACKLOG, Life, Lived, Mortal, live
 
+Question: TypeAlias = Callable[[Shape], tuple[str, Mapping[str, Value]]]
 LIVES = 12
 """Lives in one test of sign-ins; a life of vaults takes three times as long."""
 
@@ -30,7 +34,7 @@ def served() -> Iterator[LocalAzure]:
         yield azure
 
 
-def born(seed: int, shape: Shape, unseen: timedelta = 10 * MINUTE, *, hours: float = 5, events: int = 45) -> Life:
+def born(seed: int, shape: World, unseen: timedelta = 10 * MINUTE, *, hours: float = 5, events: int = 45) -> Life:
     """A life in a world of its own, in which rows show up to `unseen` after they arrived."""
     dice = Random(f"{shape} {seed}")
     ledger = drawn(dice, shape, hours=hours, events=dice.randint(events // 9, events), unseen=unseen)
@@ -52,7 +56,7 @@ def wrong(ledger: Ledger, lived: Lived) -> str:
     ("shape", "chunk"), [*(("service_principal", n) for n in range(10)), *(("vault", n) for n in range(6))]
 )
 def test_stored_facts_are_the_truth_to_the_row(
-    shape: Shape, chunk: int, served: LocalAzure, engine: DuckEngine, tmp_path: Path
+    shape: World, chunk: int, served: LocalAzure, engine: DuckEngine, tmp_path: Path
 ) -> None:
     lives = LIVES if shape == "service_principal" else LIVES // 3
     for seed in range(chunk * lives, (chunk + 1) * lives):
@@ -67,14 +71,20 @@ def test_stored_facts_are_the_truth_to_the_row(
 class Keyless(LogAnalyticsSource):
     """Takes every copy for a row of its own."""
 
-    def _asked(self, kql: str, *asked: object) -> pa.Table:
-        return super()._asked(kql.replace("key = Id,", "key = strcat(Id, arrived, TimeGenerated),"), *asked)  # type: ignore[arg-type]
+    def _ask(
+        self, question: Callable[[Shape], tuple[str, Mapping[str, Value]]], window: Window, now: datetime, purpose: str
+    ) -> pa.Table:
+        def keyless(shape: Shape) -> tuple[str, Mapping[str, Value]]:
+            kql, values = question(shape)
+            return kql.replace("key = Id,", "key = strcat(Id, arrived, TimeGenerated),"), values
+
+        return super()._ask(keyless, window, now, purpose)
 
 
 class Unsplit(LogAnalyticsSource):
     """Gives up on a window that does not fit."""
 
-    def _whole(self, window: Window, now: datetime) -> Iterator[pa.Table]:
+    def _whole(self, window: Window, now: datetime, slow: int = 0) -> Iterator[pa.Table]:  # noqa: ARG002
         yield self._folded(window, now)
 
 

@@ -84,7 +84,7 @@ STEPS = [(step, after) for step in ("write", "switch", "conclude", "note") for a
 def test_a_crash_at_any_step_loses_nothing(
     engine: DuckEngine, judged: dict[str, Rule], tmp_path: Path, step: str, after: bool
 ) -> None:
-    """Off: `owed` in `notify`, or `judged_as_of` in `_touched`, of monitor/worker/ticking.py.
+    """Off: `owed` in `notify`, or `changes` in `_touched`, of monitor/worker/ticking.py.
 
     A crash between send and notice sends the message once more: at least once, never lost.
     """
@@ -108,7 +108,7 @@ def test_a_crash_at_any_step_loses_nothing(
 def test_a_backlog_that_arrives_before_a_crash_is_judged_after_it(
     engine: DuckEngine, judged: dict[str, Rule], tmp_path: Path
 ) -> None:
-    """Off: `judged_as_of` in `_touched` of monitor/worker/ticking.py (judge since yesterday, whatever happened)."""
+    """Off: `changes` in `_touched` of monitor/worker/ticking.py (judge since yesterday, whatever happened)."""
     rules = [judged["failures"]]
     attack, back = NOON + 2 * DAY, NOON + 6 * DAY
     source = ScriptedSource(events=tenant(2), step=DAY)

@@ -9,16 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from monitor.collect import Backlog
+from monitor import plugins
+from monitor.collect import Backlog, Slice
 from monitor.errors import AbsentError, PermanentError, TooLargeError
 from monitor.kql import DuckEngine
 from monitor.model import Window
 from monitor.ports import Counts, Fetched
-from monitor.rules import Rule
+from monitor.rules import Rule, load, shipped
 from monitor.store import Store, Written
 from monitor.testing.sources import Event, ScriptedSource
 from monitor.worker import App, SourceReport, tick
-from monitor.worker.gathering import gather
+from monitor.worker.gathering import Gathering, gather
+from monitor.worker.health import HealthSource
+from monitor.worker.ticking import judge_and_tell
 from tests.worker.scripts import DAY, HOUR, MINUTE, NOON, app, burst, kept, steady, tenant, truth
 
 LATE = 15 * MINUTE
@@ -166,7 +169,7 @@ def test_a_gap_inside_the_bound_is_filled_and_forgotten_by_the_next_comparison(e
         assert gap.window == Window(NOON + DAY, back - 6 * HOUR)
         assert kept(store) != truth(one for one in source.events if one.arrived < back)
         report = once(store, engine, source, back + 5 * HOUR)
-        assert (report.missed > 0, report.earliest is not None, store.gaps()) == (True, True, [])
+        assert (report.missed > 0, store.gaps()) == (True, [])
         assert kept(store) == truth(one for one in source.events if one.arrived < back + 5 * HOUR)
 
 
@@ -247,7 +250,7 @@ def test_a_table_that_was_never_there_is_no_failure(engine: DuckEngine) -> None:
 def test_rows_that_show_later_than_the_overlap_are_found_within_a_day_counted_and_judged(
     engine: DuckEngine, judged: dict[str, Rule]
 ) -> None:
-    """Off: `gathering.compare()` in `_through` of gathering.py, or `earliest` in `_touched` of ticking.py."""
+    """Off: `gathering.compare()` in `_through` of gathering.py, or `_changed` in `switch` of monitor/store/facts.py."""
     attack = NOON + 4 * DAY + HOUR
     shown = attack + 50 * HOUR
     hidden = [replace(one, visible=shown) for one in burst(attack, 20)]
@@ -261,7 +264,6 @@ def test_rows_that_show_later_than_the_overlap_are_found_within_a_day_counted_an
             if report.sources[0].missed:
                 missed += report.sources[0].missed
                 assert at >= shown
-                assert report.sources[0].earliest == attack.replace(minute=0)
             assert bool(store.findings()) == bool(missed)
             at += 6 * HOUR
         assert missed == 20
@@ -272,7 +274,7 @@ def test_rows_that_show_later_than_the_overlap_are_found_within_a_day_counted_an
 def test_what_a_comparison_found_is_judged_though_it_died_before_that(
     engine: DuckEngine, judged: dict[str, Rule], tmp_path: Path
 ) -> None:
-    """Off: `judge_again` in `compare` of monitor/worker/gathering.py."""
+    """Off: `_changed` in `switch` of monitor/store/facts.py."""
     attack, rules = NOON + 4 * DAY + HOUR, [judged["failures"]]
     hidden = [replace(one, visible=attack + 50 * HOUR) for one in burst(attack, 20)]
     source = Watched(events=tenant(8) + hidden, overlap=LATE)
@@ -298,7 +300,7 @@ def test_a_comparison_that_agrees_fetches_nothing(engine: DuckEngine) -> None:
         report = once(store, engine, source, NOON + 49 * HOUR)
         assert len(source.fetches) == len(set(source.fetches))  # each hour that went by, for what arrived in it
         assert all(one.end > NOON + 23 * HOUR for one in source.fetches)
-        assert (report.missed, report.earliest) == (0, None)
+        assert (report.missed, report.windows) == (0, len(source.fetches))
 
 
 def test_a_comparison_that_fails_is_made_up_for(engine: DuckEngine) -> None:
@@ -310,3 +312,48 @@ def test_a_comparison_that_fails_is_made_up_for(engine: DuckEngine) -> None:
         assert "as scripted" in once(store, engine, source, due).error
         assert once(store, engine, source, due + 5 * MINUTE).missed == 1
         assert kept(store) == truth(source.events)
+
+
+def test_rows_that_are_gone_are_said_and_what_was_read_of_them_is_kept(engine: DuckEngine) -> None:
+    """Off: `shrunk` in `_write` of gathering.py."""
+    own = tuple(rule for rule in load(shipped(), plugins.detectors()) if rule.stream == "health")
+    source = ScriptedSource(events=tenant(2), overlap=LATE)
+    with Store() as store:
+        world = App((source, HealthSource(store)), own, store, engine)
+        tick(world, NOON + 40 * HOUR)
+        held = kept(store)
+        source.events = [one for one in source.events if one.at > NOON + 30 * HOUR]
+        report = tick(world, NOON + 65 * HOUR)
+        assert len(report.sources[0].shrunk) == 31
+        assert not held - kept(store)
+        tick(world, NOON + 65 * HOUR + 10 * MINUTE)
+        assert [one.rules for one in store.incidents()] == [("logs-vanished",)]
+
+
+def test_a_gap_beyond_the_bound_that_was_too_large_is_tried_again_every_day(engine: DuckEngine) -> None:
+    hour = Window(NOON + 5 * HOUR, NOON + 6 * HOUR)
+    source = Watched(events=tenant(6), overlap=LATE, large={hour})
+    with Store() as store:
+        for days in (1, 2, 5):
+            once(store, engine, source, NOON + days * DAY)
+        assert [one.window for one in store.gaps()] == [hour]
+        source.large.clear()
+        once(store, engine, source, NOON + 6.1 * DAY)
+        assert store.gaps() == []
+        assert kept(store) == truth(one for one in source.events if one.arrived < NOON + 6.1 * DAY)
+
+
+def test_history_that_is_collected_in_slices_is_judged_by_nobody(engine: DuckEngine, judged: dict[str, Rule]) -> None:
+    """Off: `begun` in `_changed` of monitor/store/facts.py."""
+    start = NOON + 9 * DAY
+    source = Watched(events=tenant(9) + burst(NOON + 5 * DAY, 20), overlap=LATE)
+    with Store() as store:
+        world = app([source], [judged["failures"]], store, engine)
+        gathering = Gathering(store, source, start, whole=False)
+        for days in range(1, 10):
+            gathering.take(Slice(NOON + (days - 1) * DAY, NOON + days * DAY))
+            judge_and_tell(world, start + days * 5 * MINUTE, [])
+        assert store.findings() == []
+        source.events += burst(start, 20)
+        tick(world, start + HOUR)
+        assert len(store.findings()) > 0

@@ -136,7 +136,7 @@ def test_a_replay_says_what_was_not_sent_and_sends_it_if_it_can(engine: DuckEngi
 
 
 def test_a_rule_that_fails_is_named_stops_nobody_and_catches_up(engine: DuckEngine, judged: dict[str, Rule]) -> None:
-    """Off: `judged_as_of` in `_touched` of monitor/worker/ticking.py."""
+    """Off: `changes` in `_touched` of monitor/worker/ticking.py."""
     failures = judged["failures"]
     broken = failures.made("broken.yml", Broken())
     other = judged["expired"]

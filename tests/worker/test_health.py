@@ -45,7 +45,7 @@ def ticks(app: App, start: datetime, end: datetime, step: timedelta = BEAT) -> I
 
 
 def test_the_rules_about_ourselves_are_shipped(own: tuple[Rule, ...]) -> None:
-    assert {rule.id for rule in own} == {"source-stalled", "logs-left-out"}
+    assert {rule.id for rule in own} == {"source-stalled", "logs-left-out", "logs-vanished"}
 
 
 def test_a_source_that_fails_is_told_once_after_half_an_hour_and_again_when_it_is_over(

@@ -29,3 +29,16 @@ create table journal (
     code text not null
 ) strict;
 create index journal_at on journal (at);
+
+-- Since when each source is collected: what is older is history, and judged by nobody.
+create table begun (source text primary key, at text not null) strict;
+
+-- Windows that came to say something else, from where on, in facts fetched as of then; and how far each rule judged that.
+create table changes (
+    seq integer primary key autoincrement,
+    source text not null,
+    start_at text not null,
+    as_of text not null
+) strict;
+create table judged_upto (rule text primary key, seq integer not null) strict;
+drop table judged_as_of;
