@@ -13,6 +13,7 @@ from azure.core.exceptions import AzureError
 from azure.core.pipeline.policies import BearerTokenCredentialPolicy
 from azure.core.rest import HttpRequest, HttpResponse
 
+from monitor.entra import scope
 from monitor.errors import PermanentError, TransientError
 
 CONNECT, READ = 5, 15
@@ -35,7 +36,7 @@ def ask(address: str, credential: TokenCredential, audience: str, ca_bundle: Pat
     host, domain = urlsplit(address).hostname or "", urlsplit(audience).hostname or ""
     if urlsplit(address).scheme != "https" or not domain or not f".{host}".endswith(f".{domain}"):
         raise PermanentError(f"{address}: expected https and a host of {domain or audience}")
-    policies = [BearerTokenCredentialPolicy(credential, audience.rstrip("/") + "/.default")]  # no retries, no redirects
+    policies = [BearerTokenCredentialPolicy(credential, scope(audience))]  # no retries, no redirects
     trusted: dict[str, Any] = {"connection_verify": str(ca_bundle)} if ca_bundle else {}
     client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(address, policies=policies)
     with client:

@@ -1,4 +1,4 @@
-"""What Entra ID means by a refusal, in words that say what to do.
+"""What Entra ID is asked for, and what it means by a refusal, in words that say what to do.
 
 Its own words are not repeated: they hold claims of the assertion, the subject above all.
 """
@@ -37,6 +37,15 @@ CODES: Final = {
 
 PASSING: Final = frozenset({"AADSTS700024", "AADSTS90055", "AADSTS50196", "AADSTS90033"})
 """Refusals that may be gone next time: a token file is rotated, a throttle ends, Entra recovers."""
+
+
+def scope(audience: str) -> str:
+    """The scope of everything we may do at `audience`.
+
+    >>> scope("https://vault.azure.net/")
+    'https://vault.azure.net/.default'
+    """
+    return audience.rstrip("/") + "/.default"
 
 
 def refusal(error: Exception, *, who: str, authority: str, unavailable: str) -> MintwatchError:

@@ -14,8 +14,9 @@ from threading import Thread
 
 import pytest
 
+from monitor.entra import scope
 from monitor.errors import InputError, MintwatchError, PermanentError, TransientError
-from monitor.login import PUBLIC, Cloud, Kind, Login, credential, scope
+from monitor.login import PUBLIC, Cloud, Kind, Login, credential
 from monitor.settings import Logins, Reference, load
 from monitor.testing.azure import Fault, LocalAzure, faults
 

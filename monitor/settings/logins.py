@@ -8,7 +8,7 @@ from threading import Lock
 
 from monitor import bearer
 from monitor.errors import InputError, PermanentError
-from monitor.login import CLOUDS, NEEDS, Cloud, Credential, Kind, Login, credential
+from monitor.login import CLOUDS, Cloud, Credential, Kind, Login, credential
 from monitor.settings.model import CredentialSettings, Reference, Settings
 
 KEY_VAULT = "7.4"
@@ -46,7 +46,7 @@ class Logins:
             secret=(lambda: self.reveal(secret)) if secret is not None else None,
             ca_bundle=chosen.ca_bundle,
         )
-        lacking = [f"{key}{_OR_ELSE.get(key, '')}" for key in NEEDS[made.kind] if not getattr(made, key)]
+        lacking = [f"{key}{_OR_ELSE.get(key, '')}" for key in made.lacking]
         if lacking:
             raise InputError(f"credentials.{name}: kind {made.kind.value} needs {', '.join(lacking)}")
         return made

@@ -222,4 +222,8 @@ class Settings(BaseSettings):
     credentials: dict[Name, CredentialSettings] = Field(
         default_factory=_credentials, description="Credentials by name; left out, one `default` workload identity."
     )
-    workspaces: dict[Name, WorkspaceSettings] = Field(min_length=1, description="Workspaces by a short name.")
+    workspaces: dict[Name, WorkspaceSettings] = Field(
+        min_length=1,
+        description="Workspaces by a short name, under which all that is read of them is kept: for `state` a renamed one"
+        " is another workspace, whose rows count a second time.",
+    )

@@ -110,6 +110,8 @@ def _crossed(settings: Settings) -> Iterator[tuple[Place, str]]:
         short, source = one.name.split(".")
         if not one.overlap < one.bound:
             yield ("workspaces", short, "sources", source, "overlap"), "expected overlap < bound"
+        if not one.query.settle < one.bound:
+            yield ("workspaces", short, "sources", source, "bound"), "expected settle < bound"
         if one.step > DAY:
             yield ("workspaces", short, "sources", source, "step"), "expected at most a day, such as 1h, 6h or 1d"
     if not watched(settings):

@@ -9,25 +9,29 @@ from datetime import timedelta
 from threading import Event
 
 from monitor.collect import Backlog
-from monitor.login import Credential
 from monitor.ports import Engine, LogSource, Notifier
 from monitor.rules import Rule
 from monitor.settings import Logins, Settings, Watched, WorkspaceSettings, watched
 from monitor.sources.loganalytics.client import Workspace
-from monitor.sources.loganalytics.gate import Gate
 from monitor.sources.loganalytics.source import LogAnalyticsSource
 from monitor.store import Store
 from monitor.worker.app import App, Progress, silent
 from monitor.worker.health import NAME, HealthSource
+from monitor.worker.places import Places
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """An app over the configured workspaces; `every` says how often each of its sources is to be asked."""
+    """An app over the configured workspaces; `every` says how often each of its sources is to be asked.
+
+    `origins` are the ids of the workspaces that sources read, by the source's name: one id under two names would count
+    every row twice.
+    """
 
     app: App
     every: Mapping[str, timedelta]
     workspaces: tuple[Workspace, ...]
+    origins: Mapping[str, str]
 
 
 @contextmanager
@@ -55,7 +59,7 @@ def watch(
     with ExitStack() as closing:
         logins = Logins(settings, environment)
         closing.callback(logins.close)
-        places = _Places(logins, stop, closing)
+        places = Places(logins, stop, closing)
         sources: list[LogSource] = [_source(one, places) for one in chosen]
         backlogs = {one.name: _backlog(one.workspace) for one in chosen}
         app = App(
@@ -63,40 +67,11 @@ def watch(
         )
         every = {one.name: one.interval for one in chosen}
         quickest = min(every.values(), default=timedelta(minutes=5))
-        yield Watch(app, {**every, NAME: quickest}, tuple(places.workspaces.values()))
+        origins = {one.name: one.workspace.id.lower() for one in chosen}
+        yield Watch(app, {**every, NAME: quickest}, tuple(places.workspaces.values()), origins)
 
 
-class _Places:
-    """Workspaces as each credential meets them; the sources of one share it, and all of a credential its gate."""
-
-    def __init__(self, logins: Logins, stop: Event, closing: ExitStack) -> None:
-        self.workspaces: dict[tuple[str, str], Workspace] = {}
-        self._logins, self._stop, self._closing = logins, stop, closing
-        self._gates: dict[str, Gate] = {}
-
-    def workspace(self, id: str, name: str) -> Workspace:  # noqa: A002
-        """The workspace of that id, asked with the credential of that name."""
-        if (id, name) not in self.workspaces:
-            made = self._logins.credential(name)
-            gate = self._gates.setdefault(name, Gate(self._stop))
-            self.workspaces[id, name] = self._closing.enter_context(_opened(id, made, gate, self._stop))
-        return self.workspaces[id, name]
-
-
-def _opened(id: str, credential: Credential, gate: Gate, stop: Event) -> Workspace:  # noqa: A002
-    login = credential.login
-    return Workspace(
-        id,
-        credential,
-        endpoint=login.cloud.query,
-        audience=login.cloud.audience,
-        gate=gate,
-        stop=stop,
-        connection_verify=str(login.ca_bundle) if login.ca_bundle else True,
-    )
-
-
-def _source(one: Watched, places: _Places) -> LogAnalyticsSource:
+def _source(one: Watched, places: Places) -> LogAnalyticsSource:
     return LogAnalyticsSource(
         one.query,
         places.workspace(one.workspace.id, one.credential),

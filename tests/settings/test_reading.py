@@ -99,6 +99,7 @@ workspaces:
         (f"  Also:\n    id: {OTHER}\n", 4, "workspaces.Also: expected a name of lower-case letters and digits"),
         ("  eu:\n    id: central\n", 5, "workspaces.eu.id: expected the workspace's id, a GUID"),
         ("    sources: {vault: {overlap: 3d}}\n", 4, "expected overlap < bound"),
+        ("    sources: {vault: {settle: 4h, bound: 4h}}\n", 4, "expected settle < bound"),
         ("    sources: {vault: {step: 7d}}\n", 4, "expected at most a day, such as 1h, 6h or 1d"),
         ("    resource_id: /subscriptions/x\n", 4, "workspace show --query id says"),
         ("    id: 1\n", 4, "not YAML: found duplicate key"),

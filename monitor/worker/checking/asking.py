@@ -9,11 +9,12 @@ from typing import Final
 import pyarrow as pa
 
 from monitor.clock import DAY
-from monitor.errors import AbsentError, MintwatchError
+from monitor.errors import AbsentError
 from monitor.model import Window
+from monitor.sources.arrivals import OURS
 from monitor.sources.fold import QUERIES
 from monitor.sources.loganalytics.client import Workspace
-from monitor.sources.loganalytics.faults import Outcome
+from monitor.sources.loganalytics.faults import Fault, Outcome
 from monitor.worker.checking import advice
 from monitor.worker.checking.advice import Place
 from monitor.worker.checking.answers import Checked, Verdict
@@ -23,11 +24,6 @@ PURPOSE: Final = "check"
 AHEAD: Final = timedelta(hours=1)
 """How far beyond the present rows are looked for: clocks differ."""
 
-_MINE: Final = {
-    "AzureDiagnostics": '| where ResourceProvider =~ "MICROSOFT.KEYVAULT" and Category =~ "AuditEvent"\n',
-}
-"""Of a table that several services share, the rows that are ours."""
-
 _CREATED: Final = 'coalesce(column_ifexists("CreatedDateTime", datetime(null)), TimeGenerated)'
 _HAPPENED: Final = {query.tables[0]: _CREATED for query in QUERIES.values() if query.stream == "sign_in"}
 """When a row's event happened, where TimeGenerated is something else."""
@@ -36,14 +32,18 @@ _HAPPENED: Final = {query.tables[0]: _CREATED for query in QUERIES.values() if q
 def lately(table: str) -> str:
     """KQL: how many rows, the newest of them, and in how many seconds half and 95 % of them had arrived."""
     arrival = f"datetime_diff('second', ingestion_time(), {_HAPPENED.get(table, 'TimeGenerated')})"
-    return f"""{table}
-{_MINE.get(table, "")}| extend delay = {arrival}
+    return f"""{_ours(table)}| extend delay = {arrival}
 | summarize held = count(), newest = max(TimeGenerated), half = percentile(delay, 50), most = percentile(delay, 95)"""
 
 
 def newest(table: str) -> str:
     """KQL: the newest row."""
-    return f"{table}\n{_MINE.get(table, '')}| summarize newest = max(TimeGenerated)"
+    return f"{_ours(table)}| summarize newest = max(TimeGenerated)"
+
+
+def _ours(table: str) -> str:
+    """The rows of a table that are ours, line by line."""
+    return f"{table}\n" + (f"| where {OURS[table]}\n" if table in OURS else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +121,13 @@ class Asker:
 
     def _ask(self, table: str, kql: str, within: timedelta) -> pa.Table:
         span = Window(self._now - within, self._now + AHEAD)
-        try:
-            return self._workspace.ask(kql, span, source=table, purpose=PURPOSE)
-        except AbsentError:
-            raise
-        except MintwatchError as error:
-            for outcome in (Outcome.FORBIDDEN, Outcome.UNKNOWN, Outcome.UNREACHABLE):
-                if self._workspace.tally.total(source=table, purpose=PURPOSE, outcome=outcome):
-                    raise Shut(outcome, str(error)) from error
-            raise
+        answer = self._workspace.tried(kql, span, source=table, purpose=PURPOSE)
+        if not isinstance(answer, Fault):
+            return answer
+        if answer.outcome in _SHUT:
+            raise Shut(answer.outcome, str(answer.error)) from answer.error
+        raise answer.error
+
+
+_SHUT: Final = frozenset({Outcome.FORBIDDEN, Outcome.UNKNOWN, Outcome.UNREACHABLE})
+"""What is as true of every other question to the workspace."""

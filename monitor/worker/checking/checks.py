@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from threading import Event
 from typing import Final
@@ -10,13 +11,12 @@ from typing import Final
 from monitor.errors import MintwatchError
 from monitor.login import Credential, Kind
 from monitor.settings import Logins, Settings, Watched, watched
-from monitor.sources.loganalytics.client import Workspace
-from monitor.sources.loganalytics.gate import Gate
 from monitor.worker.checking.advice import Place
 from monitor.worker.checking.answers import Checked, Verdict
 from monitor.worker.checking.asking import Asker, Shut
 from monitor.worker.checking.plans import Plans
 from monitor.worker.checking.tables import tables
+from monitor.worker.places import Places
 
 TAKEN_TOO: Final = ("Usage", "Heartbeat", "SecurityEvent", "SecurityAlert", "AzureMetrics")
 """Tables mintwatch has no need of. The first is in every workspace that ever got a row, the others in many."""
@@ -30,13 +30,19 @@ def check(settings: Settings, logins: Logins, now: datetime, stop: Event) -> Ite
     InputError
         If a credential cannot be made of what is configured.
     """
+    with ExitStack() as closing:
+        yield from _all(settings, logins, Places(logins, stop, closing), now)
+
+
+def _all(settings: Settings, logins: Logins, places: Places, now: datetime) -> Iterator[Checked]:
+    """The same, in workspaces that are closed afterwards."""
     sources = watched(settings)
-    opened: dict[str, tuple[Credential, Gate]] = {}
+    opened: dict[str, Credential] = {}
     for name in dict.fromkeys(one.credential for one in sources):
         found, made = _logged_in(logins, name)
         yield found
         if made is not None:
-            opened[name] = made, Gate(stop)
+            opened[name] = made
             if made.login.kind is Kind.CLIENT_SECRET:
                 said = "a secret can be stolen and used elsewhere; a federated credential or managed identity cannot"
                 yield Checked(Verdict.NOTE, _about(name), said, ("# docs/azure.md, A login without a secret",))
@@ -46,7 +52,7 @@ def check(settings: Settings, logins: Logins, now: datetime, stop: Event) -> Ite
             yield Checked(Verdict.UNKNOWN, f"workspace {short}", said)
             continue
         mine = [one for one in sources if one.credential == credential and one.name.startswith(f"{short}.")]
-        yield from _workspace(short, mine, *opened[credential], now, stop)
+        yield from _workspace(short, mine, opened[credential], places, now)
 
 
 def _about(credential: str) -> str:
@@ -69,29 +75,20 @@ _LOGIN: Final = "# docs/azure.md, A login without a secret; and there: When some
 
 
 def _workspace(
-    short: str, sources: Sequence[Watched], credential: Credential, gate: Gate, now: datetime, stop: Event
+    short: str, sources: Sequence[Watched], credential: Credential, places: Places, now: datetime
 ) -> Iterator[Checked]:
     """What one credential finds in one workspace; nothing more after it was refused altogether."""
-    chosen, login = sources[0].workspace, credential.login
-    place = Place(chosen.id, chosen.resource_id, login)
+    chosen = sources[0].workspace
+    place = Place(chosen.id, chosen.resource_id, credential.login)
+    asker, plans = Asker(places.workspace(chosen.id, sources[0].credential), now), Plans(place, credential)
     about = f"workspace {short}"
-    with Workspace(
-        chosen.id,
-        credential,
-        endpoint=login.cloud.query,
-        audience=login.cloud.audience,
-        gate=gate,
-        stop=stop,
-        connection_verify=str(login.ca_bundle) if login.ca_bundle else True,
-    ) as workspace:
-        asker, plans = Asker(workspace, now), Plans(place, credential)
-        try:
-            for one in sources:
-                yield from tables(about, one, place, asker, plans)
-            yield _broad(about, place, asker)
-        except Shut as refusal:
-            yield refusal.checked(about, place)
-            return
+    try:
+        for one in sources:
+            yield from tables(about, one, place, asker, plans)
+        yield _broad(about, place, asker)
+    except Shut as refusal:
+        yield refusal.checked(about, place)
+        return
     yield from plans.of_all(about, asker.there)
 
 
