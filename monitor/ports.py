@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import pandas as pd
 import pyarrow as pa
@@ -120,6 +120,27 @@ class LogSource(Protocol):
 
     def rows(self, window: Window, where: str, limit: int) -> pd.DataFrame:
         """Raw rows of the table that satisfy the KQL predicate `where`, as evidence for a person; at most `limit`."""
+        ...
+
+
+@runtime_checkable
+class Remote(LogSource, Protocol):
+    """A source whose tables may come, go and answer for less than they hold.
+
+    `seen_tables` are those that ever answered; it is told at its start what was seen before, so that one that is gone
+    is a failure and no absence.
+    """
+
+    seen_tables: frozenset[str]
+
+    def strays(self, since: datetime, now: datetime) -> int:
+        """How many rows arrived in [since, now) later than `changed` looks for.
+
+        Raises
+        ------
+        TransientError, PermanentError
+            If that could not be found out.
+        """
         ...
 
 

@@ -133,6 +133,12 @@ def _show(report: Report) -> None:
             warn(f"{one.name}: {one.absent}")
         if one.missed:
             warn(f"{one.name}: {one.missed:,} rows showed so late that only the daily comparison found them")
+        if one.strays:
+            warn(
+                f"{one.name}: {one.strays:,} rows arrived later than its bound by more than a day, and are not counted"
+            )
+        for window in one.shrunk:
+            warn(f"{one.name}: {iso(window.start)} to {iso(window.end)}: rows are gone that were read; they are kept")
         for gap in one.gaps:
             warn(f"{one.name}: {iso(gap.window.start)} to {iso(gap.window.end)}: {gap.reason}")
     judged = sum(one.judged for one in report.rules)
@@ -159,6 +165,8 @@ def _dump(report: Report, messages: list[Message]) -> None:
                     "facts": one.facts,
                     **asdict(one.counts),
                     "missed": one.missed,
+                    "strays": one.strays,
+                    "shrunk": [{"start": iso(window.start), "end": iso(window.end)} for window in one.shrunk],
                     "gaps": [
                         {"start": iso(gap.window.start), "end": iso(gap.window.end), "reason": gap.reason}
                         for gap in one.gaps

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,6 +47,22 @@ class Health(FactFiles):
         """Windows that came to say something else and that some rule may not have judged since, in order."""
         rows = self._control.rows("select seq, start_at, as_of from changes order by seq")
         return [Change(seq, moment(start), moment(as_of)) for seq, start, as_of in rows]
+
+    def origins(self) -> dict[str, tuple[str, frozenset[str]]]:
+        """Of each source the workspace it was first read from, and the tables of it that ever answered."""
+        rows = self._control.rows("select source, workspace, tables from origins")
+        return {source: (workspace, frozenset(json.loads(tables))) for source, workspace, tables in rows}
+
+    def note_origin(self, source: str, workspace: str) -> None:
+        """Keep which workspace a source is read from; the first stands."""
+        with self._control.transaction() as control:
+            control.execute("insert or ignore into origins values (?, ?, '[]')", (source, workspace))
+
+    def note_tables(self, source: str, tables: Collection[str]) -> None:
+        """Keep which tables of a source answered; of one without a workspace nothing is kept."""
+        text = json.dumps(sorted(tables))
+        with self._control.transaction() as control:
+            control.execute("update origins set tables = ? where source = ? and tables <> ?", (text, source, text))
 
     def failed(self, source: str, at: datetime, error: str, code: str) -> None:
         """Keep that a source cannot be read as of `at`, and write down each 5-minute bin of it not written down yet.

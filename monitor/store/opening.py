@@ -33,6 +33,11 @@ class Opened:
             raise
         self._control = Control(connection, str(self.directory))
 
+    @property
+    def writable(self) -> bool:
+        """Whether it was opened for writing."""
+        return self._lock is not None
+
     def __enter__(self) -> Self:
         return self
 

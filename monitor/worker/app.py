@@ -44,7 +44,8 @@ class SourceReport:
     """One source in one tick: windows replaced, rows in them, or why it failed.
 
     `absent` says that its tables are not there; that is no failure, and no silence either. `missed` are rows that only
-    the daily comparison found. `gaps` are stretches that were not seen, `shrunk` windows of which rows are gone.
+    the daily comparison found, `strays` came too late for even that. `gaps` are stretches that were not seen, `shrunk`
+    windows of which rows are gone.
     """
 
     name: str
@@ -54,6 +55,7 @@ class SourceReport:
     error: str = ""
     absent: str = ""
     missed: int = 0
+    strays: int = 0
     shrunk: tuple[Window, ...] = ()
     gaps: tuple[Gap, ...] = ()
 

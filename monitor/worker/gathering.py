@@ -12,7 +12,7 @@ from monitor.clock import BIN, DAY, iso
 from monitor.collect import Found, Slice, collect, compare, fetched, rows, slices, widen
 from monitor.errors import AbsentError
 from monitor.model import Gap, Window
-from monitor.ports import Counts, Fetched, LogSource
+from monitor.ports import Counts, Fetched, LogSource, Remote
 from monitor.store import Store, Written
 from monitor.worker.app import App, SourceReport
 from monitor.worker.guard import guarded, told
@@ -37,6 +37,8 @@ def gather(app: App, source: LogSource, as_of: datetime, *, whole: bool = False)
                 raise
             gathering.absent = str(error)
         app.store.recovered(source.name)
+        if isinstance(source, Remote):
+            app.store.note_tables(source.name, source.seen_tables)
         return gathering.report()
 
     def failed(error: Exception) -> SourceReport:
@@ -73,6 +75,7 @@ class Gathering:
     windows: int = 0
     facts: int = 0
     missed: int = 0
+    strays: int = 0
     counts: Counts = field(default_factory=Counts)
     gaps: dict[Window, Gap] = field(default_factory=dict)
     shrunk: list[Window] = field(default_factory=list)
@@ -116,6 +119,8 @@ class Gathering:
         self.missed = max(0, self.counts.read - held.read - was.read)
         # what is there now is all there is, whatever was left out when it arrived
         self.store.mended(name, [left for one in comparison.counted for left in one.without(self.gaps)])
+        if isinstance(self.source, Remote):
+            self.strays = self.source.strays(self.store.compared(name) or self.as_of, self.as_of)
         self.store.note_compared(name, self.as_of)
 
     def _switch(self, written: Sequence[Written], watermark: datetime | None) -> None:
@@ -164,6 +169,7 @@ class Gathering:
             error,
             absent=self.absent,
             missed=self.missed,
+            strays=self.strays,
             shrunk=tuple(self.shrunk),
             gaps=tuple(self.gaps.values()),
         )

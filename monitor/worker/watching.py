@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event
 
 from monitor.collect import Backlog
-from monitor.ports import Engine, LogSource, Notifier
+from monitor.errors import InputError
+from monitor.ports import Engine, Notifier
 from monitor.rules import Rule
 from monitor.settings import Logins, Settings, Watched, WorkspaceSettings, watched
 from monitor.sources.loganalytics.client import Workspace
@@ -53,14 +54,14 @@ def watch(
     Raises
     ------
     InputError
-        If a credential lacks something.
+        If a credential lacks something, or what is stored of a workspace is stored under another name.
     """
     chosen = watched(settings)
     with ExitStack() as closing:
         logins = Logins(settings, environment)
         closing.callback(logins.close)
         places = Places(logins, stop, closing)
-        sources: list[LogSource] = [_source(one, places) for one in chosen]
+        sources = [_source(one, places) for one in chosen]
         backlogs = {one.name: _backlog(one.workspace) for one in chosen}
         app = App(
             (*sources, HealthSource(store)), rules, store, engine, notifiers, progress=progress, backlogs=backlogs
@@ -68,7 +69,29 @@ def watch(
         every = {one.name: one.interval for one in chosen}
         quickest = min(every.values(), default=timedelta(minutes=5))
         origins = {one.name: one.workspace.id.lower() for one in chosen}
+        _remember(store, sources, origins)
         yield Watch(app, {**every, NAME: quickest}, tuple(places.workspaces.values()), origins)
+
+
+def _remember(store: Store, sources: Sequence[LogAnalyticsSource], origins: Mapping[str, str]) -> None:
+    """Tell the sources what was seen before, and the store where they read from; what is stored must be theirs.
+
+    Under another name every row would count twice; of another workspace, rows of two would be one source's.
+    """
+    known = store.origins()
+    where = f"{store.directory}: expected a new state, or in the settings"
+    for source in sources:
+        name, origin = source.name, origins[source.name]
+        if name in known and known[name][0] != origin:
+            raise InputError(f"{where} the id {known[name][0]}, of which {name} is stored, got {origin}")
+        kind = name.partition(".")[2]
+        for other, (stored, _) in known.items():
+            if stored == origin and other != name and other.partition(".")[2] == kind and other not in origins:
+                raise InputError(f"{where} the workspace's old name: {origin} is stored as {other}, got {name}")
+    for source in sources:
+        if store.writable:
+            store.note_origin(source.name, origins[source.name])
+        source.seen_tables = known.get(source.name, ("", frozenset[str]()))[1]
 
 
 def _source(one: Watched, places: Places) -> LogAnalyticsSource:

@@ -148,3 +148,39 @@ def test_what_changes_between_two_questions_of_a_tick_counts_once_in_the_end(
     assert grown
     with Store(watched.state, write=False) as store:
         assert store.counts()[SOURCE].kept == ROWS + 1
+
+
+def test_a_workspace_under_another_name_is_refused_because_its_rows_would_count_twice(
+    mintwatch: Command, watched: Place
+) -> None:
+    """Off: `_remember` of monitor/worker/watching.py."""
+    assert mintwatch("tick", "--config", watched.config, "--json").code == 0
+    settings = watched.config.read_text()
+    watched.config.write_text(settings.replace("prod:", "main:"))
+    said = mintwatch("tick", "--config", watched.config, "--json")
+    assert (said.code, "is stored as prod." in said.err) == (2, True)
+    watched.config.write_text(settings.replace(watched.workspace.id, "99999999-0000-0000-0000-000000000009"))
+    said = mintwatch("tick", "--config", watched.config, "--json")
+    assert (said.code, f"the id {watched.workspace.id}, of which" in said.err) == (2, True)
+    watched.config.write_text(settings)
+    assert mintwatch("tick", "--config", watched.config, "--json").code == 0
+
+
+def test_one_of_two_tables_that_is_gone_is_a_failure_after_a_restart_too(
+    mintwatch: Command, azure: LocalAzure, tmp_path: Path, rules: Path
+) -> None:
+    """Off: `seen_tables` in `_remember` of monitor/worker/watching.py."""
+    del rules
+    vault = place(azure, tmp_path, "vault")
+    now = clock.now() - timedelta(hours=1)
+    both = {"TimeGenerated": now, "OperationName": "SecretGet", "_ResourceId": "/a/vaults/kv"}
+    vault.workspace.append("AZKVAuditLogs", [both | {"CorrelationId": f"a{n}"} for n in range(30)], now)
+    legacy = both | {"ResourceProvider": "MICROSOFT.KEYVAULT", "Category": "AuditEvent"}
+    vault.workspace.append("AzureDiagnostics", [legacy | {"CorrelationId": f"b{n}"} for n in range(30)], now)
+    vault.workspace.grant(CLIENT, ["AZKVAuditLogs", "AzureDiagnostics"])
+    assert mintwatch("tick", "--config", vault.config, "--json").json["sources"][0]["kept"] == 60
+    vault.workspace.grant(CLIENT, ["AZKVAuditLogs"])
+    said = mintwatch("tick", "--config", vault.config, "--json")
+    assert (said.code, "AzureDiagnostics was there before" in said.err) == (1, True)
+    with Store(vault.state, write=False) as store:
+        assert store.counts()["prod.vault"].kept == 60

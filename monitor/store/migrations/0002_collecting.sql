@@ -42,3 +42,6 @@ create table changes (
 ) strict;
 create table judged_upto (rule text primary key, seq integer not null) strict;
 drop table judged_as_of;
+
+-- The workspace each source was first read from, and the tables of it that ever answered, as a JSON list.
+create table origins (source text primary key, workspace text not null, tables text not null) strict;
