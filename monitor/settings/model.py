@@ -224,6 +224,6 @@ class Settings(BaseSettings):
     )
     workspaces: dict[Name, WorkspaceSettings] = Field(
         min_length=1,
-        description="Workspaces by a short name, under which all that is read of them is kept: for `state` a renamed one"
-        " is another workspace, whose rows count a second time.",
+        description="Workspaces by a short name, under which all that is read of them is kept: a state refuses a"
+        " workspace that it knows by another name.",
     )
