@@ -13,6 +13,7 @@ from monitor.testing.slack.blocks import Surface
 from monitor.testing.slack.calls import Call, Method
 from monitor.testing.slack.http import Body, Json, RefusedError, written
 from monitor.testing.slack.messages import Blocks, Channel, Message, Whisper
+from monitor.testing.slack.naming import named
 from monitor.testing.slack.workspace import Workspace
 
 _CONTROL: Final = re.compile(r"(<(?:[@#!]|https?:|mailto:|tel:)[^<>]*>|&(?:amp|lt|gt);)")
@@ -109,12 +110,12 @@ def said(call: Call) -> tuple[str, Blocks, Blocks]:
     if not (call.text("text").strip() or blocks or attachments):
         raise RefusedError("no_text")
     checked(call.world, blocks, Surface.MESSAGE)
-    return _entities(call.text("text")), tuple(blocks), tuple(attachments)
+    return _entities(call.text("text")), named(blocks), tuple(attachments)
 
 
 def checked(world: Workspace, blocks: Blocks, surface: Surface) -> None:
     """Nothing, if Slack takes the blocks."""
-    wrong = kit.wrong(list(blocks), surface)
+    wrong = kit.wrong(list(blocks), surface) or world.unfit(list(blocks))
     if wrong:
         told: list[Json] = [f"[ERROR] {each}" for each in wrong]
         raise RefusedError("invalid_blocks", {"errors": list(wrong), "response_metadata": {"messages": told}})

@@ -68,6 +68,8 @@ class Message:
             body["subtype"] = "thread_broadcast"
         if self.edited:
             body["edited"] = {"user": self.user, "ts": self.edited}
+        if self.files:
+            body |= {"files": [{"id": name} for name in self.files], "upload": False}
         if metadata and self.metadata:
             body["metadata"] = self.metadata
         return body

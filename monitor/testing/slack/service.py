@@ -12,14 +12,23 @@ from typing import Final, Self
 from aiohttp import web
 
 from monitor.testing.slack import webapi
+from monitor.testing.slack.acting import Act, Payloads, Values
 from monitor.testing.slack.appointments import Faults
+from monitor.testing.slack.calls import Method
 from monitor.testing.slack.clocks import Clock
 from monitor.testing.slack.faults import Effect, Fault
-from monitor.testing.slack.http import Reply, Request, refused
+from monitor.testing.slack.files import Files
+from monitor.testing.slack.hooks import Hooks
+from monitor.testing.slack.http import Body, Reply, Request, refused
 from monitor.testing.slack.limits import Limits
 from monitor.testing.slack.messages import Channel, Message, Whisper
 from monitor.testing.slack.server import Server, received, sent
+from monitor.testing.slack.sockets import Sockets
+from monitor.testing.slack.views import View, Views
 from monitor.testing.slack.workspace import App, Group, User, Workspace
+
+LINK: Final = "/link/"
+OPEN: Final = "apps.connections.open"
 
 PATIENCE: Final = timedelta(seconds=5)
 """How long `until` waits unless told otherwise."""
@@ -47,6 +56,10 @@ class LocalSlack:
         What will go wrong.
     requests
         How many requests each method (of anything else, each path) got, those that met a fault included.
+    sockets
+        The app's sockets, and what goes wrong with them.
+    files
+        What was uploaded, and how long Slack takes over it.
     throttled
         How many calls of each method came too fast.
     """
@@ -56,10 +69,14 @@ class LocalSlack:
         self.faults = Faults()
         self.requests: Counter[str] = Counter()
         self.throttled = self.world.meter.throttled
-        self._methods = {**webapi.METHODS}
         self._server = Server(self._served)
         self.base = self._server.url
         self.url = f"{self.base}/api/"
+        self.sockets = Sockets(self.world, self._server.loop)
+        self.files, self._views, self._hooks = Files(self.world), Views(self.world), Hooks(self.world)
+        self._payloads = Payloads(self.world, self._views, self._hooks, self.base)
+        opening = Method(self.sockets.ticket, "connections:write", frozenset({"app"}))
+        self._methods = {**webapi.METHODS, **self.files.methods, **self._views.methods, OPEN: opening}
 
     def __enter__(self) -> Self:
         return self
@@ -130,14 +147,79 @@ class LocalSlack:
         """Whether the claim came true in time, by the machine's clock; it is asked again after every change here."""
         return self.world.until(claim, within.total_seconds())
 
+    def webhook(self, channel: Channel) -> str:
+        """Address of a new incoming webhook."""
+        with self.world.changing():
+            return self.base + self._hooks.webhook(channel.id)
+
+    def click(self, user: User, message: Message, action: str, choose: str | None = None) -> Act:
+        """A person presses what is named `action` on a message, as that stands now, or chooses from it by value.
+
+        Raises
+        ------
+        ValueError
+            If there is no such thing on it.
+        """
+        with self.world.changing():
+            payload = self._payloads.click(user, message, action, choose)
+        return self.deliver(payload)
+
+    def screen(self, user: User) -> View | None:
+        """The modal a person looks at."""
+        with self.world.changing():
+            return self._views.screen(user.id)
+
+    def submit(self, user: User, view: View, values: Values) -> Act:
+        """A person fills in a modal (action id -> text, or the value of an option) and sends it.
+
+        It closes unless the app answers with errors, an update, or another modal on top; or not at all.
+
+        Raises
+        ------
+        ValueError
+            If it is closed, has no such field or offers no such option, or an answer is missing.
+        """
+        with self.world.changing():
+            payload = self._payloads.submit(user, view, values)
+        act = self.deliver(payload, answers=True)
+        with self.world.changing():
+            self._views.answered(view, act.acked, act.answer)
+        return act
+
+    def dismiss(self, user: User, view: View) -> Act | None:
+        """A person closes a modal; the app hears of it only if the modal says so."""
+        with self.world.changing():
+            self._views.close(view)
+            payload = self._payloads.dismiss(user, view)
+        return self.deliver(payload) if view.body.get("notify_on_close") else None
+
+    def slash(self, user: User, text: str, channel: Channel, command: str = "/mintwatch") -> Act:
+        """A person types a command; what is answered with the acknowledgement is in the act, and whispered."""
+        with self.world.changing():
+            payload = self._payloads.slash(user, command, text, channel)
+        act = self.deliver(payload, "slash_commands", answers=True)
+        if act.text:
+            with self.world.changing():
+                self.world.whispers.append(Whisper(channel.id, user.id, act.text))
+        return act
+
+    def deliver(self, payload: Body, kind: str = "interactive", *, answers: bool = False) -> Act:
+        """Send the app any payload, a forged or an old one too, and wait as long as Slack does."""
+        envelope_id, ack = self._server.run(self.sockets.deliver(kind, payload, answers=answers)).result()
+        return Act(kind, payload, envelope_id, ack.after if ack else None, ack.answer if ack else None)
+
     def close(self) -> None:
         """Stop serving and hang up."""
+        self._server.run(self.sockets.end()).result()
         self._server.close()
 
     async def _served(self, request: web.Request) -> web.StreamResponse:
         asked = await received(request)
         self.requests[asked.method] += 1
         fault = self.faults.due(asked)
+        if asked.path == LINK and fault.instead is None and fault.cut is None:
+            await asyncio.sleep(fault.delay.total_seconds())
+            return await self.sockets.serve(request)
         reply = await self._replied(asked, fault)
         return await sent(request, reply, fault.cut)
 
@@ -155,6 +237,7 @@ class LocalSlack:
         """The true reply; what it changed has changed when this returns."""
         try:
             with self.world.changing():
+                self.files.settle()
                 return self._answer(request)
         except Exception:  # noqa: BLE001  # the server's thread has nobody else to tell
             return Reply(500, traceback.format_exc().encode(), {"Content-Type": "text/plain"})
@@ -162,4 +245,10 @@ class LocalSlack:
     def _answer(self, request: Request) -> Reply:
         if request.path.startswith("/api/"):
             return webapi.answer(self.world, self._methods, request, self.base)
+        if request.path.startswith("/upload/"):
+            return self.files.take(request)
+        if request.path.startswith("/files-pri/"):
+            return self.files.give(request)
+        if request.path.startswith(("/services/", "/actions/")):
+            return self._hooks.take(request, self.base)
         return refused("not_found", 404)

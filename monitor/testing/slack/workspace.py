@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from monitor.testing.slack.clocks import Clock, Stamps
-from monitor.testing.slack.http import RefusedError
+from monitor.testing.slack.http import Json, RefusedError
 from monitor.testing.slack.limits import Limits, Meter
 from monitor.testing.slack.messages import Channel, Message, Whisper
 
@@ -19,17 +19,13 @@ SCOPES: Final = frozenset(
     {
         "chat:write",
         "files:write",
-        "files:read",
         "commands",
         "usergroups:read",
-        "users:read",
         "channels:history",
-        "channels:read",
         "groups:history",
-        "groups:read",
     }
 )
-"""What the bot token may do unless a test takes some away."""
+"""What the bot token may do unless a test gives more or takes some away: what mintwatch asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +87,8 @@ class Workspace:
     ----------
     whispers
         What single people saw, oldest first.
+    unfit
+        What is wrong with the files that blocks name.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -101,6 +99,7 @@ class Workspace:
         self.channels: dict[str, Channel] = {}
         self.groups: dict[str, Group] = {}
         self.whispers: list[Whisper] = []
+        self.unfit: Callable[[Json], list[str]] = lambda _: []
         bot = self.user("mintwatch", bot=True)
         self.app = App("A0000000001", bot, "B0000000001", "xoxb-local-bot", "xapp-1-A0000000001-local-app")
         self._changed = threading.Condition(threading.RLock())
