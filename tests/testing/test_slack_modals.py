@@ -23,7 +23,7 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalSlack]:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     with LocalSlack(limits=UNPACED) as slack:
-        slack.sockets.patience = timedelta(milliseconds=50)
+        slack.sockets.patience, slack.sockets.again = timedelta(milliseconds=50), 0
         slack.clock.now = NOON
         yield slack
 
@@ -81,6 +81,8 @@ def test_what_is_filled_in_arrives_and_errors_keep_the_modal_open(slack: LocalSl
     heard: list[SocketModeRequest] = []
 
     def answer(request: SocketModeRequest) -> Body | None:
+        if request.payload["type"] != "view_submission":
+            return None
         heard.append(request)
         return answers.pop(0)
 
@@ -89,7 +91,6 @@ def test_what_is_filled_in_arrives_and_errors_keep_the_modal_open(slack: LocalSl
     view = slack.screen(ann)
     assert view is not None
     slack.sockets.patience = timedelta(seconds=3)
-    slack.sockets.again = 0
     with listening(slack, answer):
         refused = slack.submit(ann, view, {"why": "x"})
         assert refused.errors == {"reason": "too short"}

@@ -54,6 +54,7 @@ class Connection:
 class _Pending:
     acted: float
     acked: asyncio.Event = field(default_factory=asyncio.Event)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
     ack: Ack | None = None
 
 
@@ -184,11 +185,11 @@ class Sockets:
         used: Connection | None = None
         while not pending.acked.is_set():
             target = self._target()
-            if target is not None and target is not used and (used is None or used not in self._open):
+            if target is not None and used not in self._open:  # none yet, or one that ended before it answered
                 used = target
                 await target.say(envelope)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(pending.acked.wait(), 0.01)
+            await pending.news.wait()
+            pending.news.clear()
 
     def _target(self) -> Connection | None:
         """The newest socket that was not asked to go; else the newest. Slack cannot tell which are silent."""
@@ -219,6 +220,7 @@ class Sockets:
             self.acks.append(ack)
         pending.ack = pending.ack or ack
         pending.acked.set()
+        pending.news.set()
 
     async def _pinging(self, connection: Connection) -> None:
         number = 0
@@ -236,6 +238,8 @@ class Sockets:
                 self.opened += 1
             if gone in self._open:
                 self._open.remove(gone)
+        for pending in self._pending.values():
+            pending.news.set()
 
     def _hello(self) -> Body:
         return {
