@@ -204,20 +204,21 @@ def test_a_fault_happens_once_and_says_nothing_of_whether_it_was_done(
     assert alerts.posted == (fault.effect is not faults.Effect.NONE)
     assert post(client, alerts)
     assert slack.faults.happened == {fault.name: 1}
-    gc.collect()
+    if fault.cut:
+        gc.collect()
 
 
 @LEAVES_A_SOCKET
 def test_a_caller_that_gave_up_is_posted_for_all_the_same(slack: LocalSlack) -> None:
     alerts = slack.channel("alerts")
-    slack.faults.add(faults.slow(timedelta(milliseconds=400), late=True), method="chat.postMessage")
+    slack.faults.add(faults.slow(timedelta(seconds=1), late=True), method="chat.postMessage")
     hasty = web(slack)
     hasty.timeout = 0.1  # type: ignore[assignment]
     with pytest.raises(TimeoutError):
         post(hasty, alerts)
-    gc.collect()
     assert alerts.posted == 0
     assert slack.until(lambda: alerts.posted == 1)
+    gc.collect()
 
 
 def test_weather_meets_its_share_of_calls_and_is_the_same_each_time(slack: LocalSlack, client: WebClient) -> None:
