@@ -157,7 +157,8 @@ def test_sizes_of_text(slack: LocalSlack, client: WebClient) -> None:
     alerts = slack.channel("alerts")
     ts = post(client, alerts, "x" * 50_000)
     assert len(alerts.messages[0].text) == 40_000
-    assert refusal(lambda: client.chat_update(channel=alerts.id, ts=ts, text="x" * 4_001)) == "msg_too_long"
+    assert refusal(lambda: client.chat_update(channel=alerts.id, ts=ts, text="é" * 2_001)) == "msg_too_long"
+    assert refusal(lambda: client.chat_update(channel=alerts.id, ts=ts, text="&" * 801)) == "msg_too_long"
     blank = {"channel": alerts.id, "text": " "}
     assert refusal(lambda: client.api_call("chat.postMessage", json=blank)) == "no_text"
 

@@ -87,6 +87,22 @@ def test_an_envelope_nobody_acknowledged_comes_again(slack: LocalSlack) -> None:
     assert app.heard[0].retry_attempt == 1
 
 
+def test_what_a_dying_socket_took_with_it_comes_on_the_next(slack: LocalSlack) -> None:
+    message = told(slack)
+    slack.sockets.again = 0
+    with listening(slack) as app:
+        healthy = app.client.socket_mode_request_listeners.pop()
+
+        async def dying(client: object, request: object) -> None:
+            del client, request
+            app.client.socket_mode_request_listeners[:] = [healthy]
+            slack.sockets.reset()
+
+        app.client.socket_mode_request_listeners.append(dying)
+        assert slack.click(slack.user("ann"), message, "ack").acked
+    assert slack.sockets.opened == 2
+
+
 def test_a_payload_can_be_replayed_and_forged(slack: LocalSlack) -> None:
     message = told(slack)
     with listening(slack) as app:

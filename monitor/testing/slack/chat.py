@@ -48,7 +48,7 @@ def update(call: Call) -> Body:
     if before.bot_id != world.app.bot_id:
         raise RefusedError("cant_update_message")
     text, blocks, attachments = said(call)
-    if len(text) > world.limits.update_text:
+    if len(text.encode()) > world.limits.update_text:
         raise RefusedError("msg_too_long")
     metadata = _metadata(call)
     after = replace(

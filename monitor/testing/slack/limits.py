@@ -35,8 +35,9 @@ class Limits:
     methods
         Pace of a method over all channels, where it is limited.
     text, update_text, blocks
-        Characters of a posted text (more is cut off) and of an updated one (more is refused), and of the JSON of all
-        blocks together (undocumented; more is refused though each block is legal).
+        Characters of a posted text (more is cut off); bytes of an updated one, entities as they are written (more is
+        refused); characters of the JSON of all blocks together (more is refused though each block is legal). The last
+        two are not documented.
     metadata
         Characters of the JSON of a message's metadata.
     """
