@@ -21,7 +21,7 @@ from monitor.kql.layouts import Layouts
 from monitor.kql.mistakes import MistakeError, Problem, diagnosed
 from monitor.kql.rewriting import assignments, first_let, together, without_casts
 from monitor.kql.shaping import Columns, quoted, sample
-from monitor.kql.translation import Sql, translate
+from monitor.kql.translation import Asked, Sql, translate
 from monitor.kql.views import Source, views
 
 Value: TypeAlias = "datetime | timedelta | str"
@@ -110,7 +110,7 @@ class DuckEngine:
         with self._busy() as cursor, views(cursor, tables, {**self._schemas, **schema}, self._layouts) as columns:
             try:
                 shown = tuple((name, tuple(types.items())) for name, types in columns.items())
-                sql = self._kept.get(("plain", kql, shown))
+                sql = self._kept.get(("plain", kql, shown), tables)
                 if sql is None:
                     sql = translate(kql, (), shown)
                     self._kept.put(("plain", kql, shown), sql)
@@ -177,19 +177,28 @@ class DuckEngine:
     ) -> Sql:
         """The SQL of a query, remembered; two threads that come upon a new one both translate it, to the same text."""
         kinds = tuple((name, _PARAMETERS[type(value)]) for name, value in given.items())
-        key = (kql, kinds, tuple((name, tuple(types.items())) for name, types in columns.items()))
+        key: Asked = (kql, kinds, tuple((name, tuple(types.items())) for name, types in columns.items()))
         with self._lock:
             known = self._prepared.get(key)
         if known is None:
-            known = self._kept.get(key)
+            known = self._kept.get(key, columns)
             if known is None:
-                known = _lean(translate(*key), cursor, given)
-                self._kept.put(key, known)
+                known = self._translated(key, cursor, given)
             with self._lock:
                 self._prepared[key] = known
                 if len(self._prepared) > _REMEMBERED:
                     del self._prepared[next(iter(self._prepared))]
         return known
+
+    def _translated(self, key: Asked, cursor: duckdb.DuckDBPyConnection, given: Mapping[str, Value]) -> Sql:
+        """The SQL of a query, made anew and kept; as it came, and for this once, if its first `let` cannot be bound."""
+        sql = translate(*key)
+        try:
+            lean = _lean(sql, cursor, given)
+        except duckdb.Error:  # interrupted, or wrong: then running it says it better
+            return sql
+        self._kept.put(key, lean)
+        return lean
 
 
 def _lean(sql: Sql, cursor: duckdb.DuckDBPyConnection, given: Mapping[str, Value]) -> Sql:
@@ -199,10 +208,7 @@ def _lean(sql: Sql, cursor: duckdb.DuckDBPyConnection, given: Mapping[str, Value
         return replace(sql, text=together(sql.text))
     inner, name = first
     bound = {slot: _bindable(given[name]) for name, slot in sql.slots if f"${slot}" in inner}
-    try:
-        rows = cursor.execute(f"DESCRIBE {inner} SELECT * FROM {quoted(name)}", bound or None).fetchall()  # noqa: S608
-    except duckdb.Error:  # whatever is wrong with it, running it says it better
-        return sql
+    rows = cursor.execute(f"DESCRIBE {inner} SELECT * FROM {quoted(name)}", bound or None).fetchall()  # noqa: S608
     assigned = assignments(sql.text)
     texts = {name for name, kind, *_ in rows if kind == "VARCHAR" and assigned[name] == 1}
     return replace(sql, text=together(without_casts(sql.text, texts)))

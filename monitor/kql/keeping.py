@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import stat
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from monitor.kql.translation import Sql
+from monitor.kql.translation import Sql, reads_only
 
 _MOST: Final = 2_000
 """Files kept at most; then the older half goes."""
@@ -28,50 +29,82 @@ def cache_folder(environment: Mapping[str, str]) -> Path | None:
 class Kept:
     """Translations in a folder of our own, by what they were made of and by what; thrown away at will.
 
-    SQL that somebody else could have written is not run: a folder that is not this user's, or that others may write
-    to, is left alone. Whatever goes wrong here costs a translation and nothing more.
+    SQL that somebody else could have written is not run: a folder or a file that is not this user's, or that others
+    may write to, is left alone, and what comes back must still be a SELECT over the tables asked. Whatever goes wrong
+    here costs a translation and nothing more.
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = folder if folder is not None and _ours(folder) else None
+        self._folder = folder
 
-    def get(self, key: object) -> Sql | None:
-        """What was kept under this key, if anything was."""
+    def get(self, key: object, tables: Collection[str]) -> Sql | None:
+        """What was kept under this key, if anything was and it reads no more than `tables`."""
         if self._folder is None:
             return None
         try:
-            kept = json.loads((self._folder / _name(key)).read_text(encoding="utf-8"))
-            return Sql(str(kept["text"]), tuple((str(name), str(slot)) for name, slot in kept["slots"]))
+            with _opened(self._folder) as folder:
+                kept = json.loads(_read(folder, _name(key)))
+            sql = Sql(str(kept["text"]), tuple((str(name), str(slot)) for name, slot in kept["slots"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+        return sql if reads_only(sql.text, tables) else None
 
     def put(self, key: object, sql: Sql) -> None:
         """Keep it, whole or not at all."""
         if self._folder is None:
             return
         try:
-            with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=self._folder, delete=False) as file:
-                json.dump({"text": sql.text, "slots": sql.slots}, file)
-            Path(file.name).replace(self._folder / _name(key))
-            _tidy(self._folder)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with _opened(self._folder) as folder:
+                _write(folder, _name(key), json.dumps({"text": sql.text, "slots": sql.slots}))
+                _tidy(folder)
         except OSError:
-            self._folder = None  # full or gone: not tried again
+            self._folder = None  # full, gone or not ours: not tried again
 
 
-def _ours(folder: Path) -> bool:
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    """A descriptor of the folder: what is checked is then what is used. `OSError` if it is not ours alone."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        state = folder.stat()
+        _ours(descriptor)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _ours(descriptor: int) -> None:
+    """`PermissionError` if what is open is another user's, or others may write to it."""
+    state = os.fstat(descriptor)
+    if state.st_uid != os.getuid() or state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionError("expected a folder or file of this user, that nobody else may write to")
+
+
+def _read(folder: int, name: str) -> str:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # neither follow a link nor wait for a pipe
+    with os.fdopen(os.open(name, flags, dir_fd=folder), encoding="utf-8") as file:
+        _ours(file.fileno())
+        return file.read()
+
+
+def _write(folder: int, name: str, text: str) -> None:
+    made = f"{name}.{secrets.token_hex(8)}"
+    descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(made, name, src_dir_fd=folder, dst_dir_fd=folder)
     except OSError:
-        return False
-    return state.st_uid == os.getuid() and not state.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        os.unlink(made, dir_fd=folder)
+        raise
 
 
-def _tidy(folder: Path) -> None:
-    files = list(folder.iterdir())
-    if len(files) > _MOST:
-        for path in sorted(files, key=lambda one: one.stat().st_mtime)[: _MOST // 2]:
-            path.unlink(missing_ok=True)
+def _tidy(folder: int) -> None:
+    names = os.listdir(folder)
+    if len(names) > _MOST:
+        with suppress(FileNotFoundError):  # another of ours tidies, too
+            for name in sorted(names, key=lambda one: os.stat(one, dir_fd=folder).st_mtime)[: _MOST // 2]:
+                os.unlink(name, dir_fd=folder)
 
 
 def _name(key: object) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import duckdb_kql
 
@@ -22,6 +22,7 @@ _KIND: Final = re.compile(  # left alone: literals, comments, and the option of 
     r"""|(?<![\w.$])kind(?!\w)"""
 )
 _FROM: Final = re.compile(r'(?i)\b(?:FROM|JOIN)\s+"((?:[^"]|"")*)"')
+_ODD: Final = re.compile(r"(?i);|\b(?:FROM|JOIN)\s+'")
 _BOUND: Final = re.compile(r'"(_l\d+_\w+)" AS ')
 
 
@@ -31,6 +32,10 @@ class Sql:
 
     text: str
     slots: tuple[tuple[str, str], ...]
+
+
+Asked: TypeAlias = "tuple[str, tuple[tuple[str, str], ...], tuple[tuple[str, tuple[tuple[str, str], ...]], ...]]"
+"""What a translation is made of, as `translate` takes it."""
 
 
 def translate(
@@ -96,11 +101,22 @@ def _texts(columns: Mapping[str, Columns]) -> set[str]:
     return texts - {name for types in columns.values() for name, kind in types.items() if kind != "VARCHAR"}
 
 
+def reads_only(sql: str, tables: Collection[str]) -> bool:
+    """Whether SQL that was a translation once is one still: a single SELECT that reads these tables and no file."""
+    plain = _LITERALS.sub(lambda one: one[0][0] * 2, sql)
+    selects = plain.lstrip().upper().startswith(("SELECT", "WITH"))
+    return selects and not _READERS.search(plain) and not _ODD.search(plain) and _named(sql) <= set(tables)
+
+
 def _check_tables(kql: str, sql: str, columns: Mapping[str, Columns]) -> None:
     """A name that is no table would be looked for in the file system; a reader function would open files."""
     if reader := _READERS.search(_LITERALS.sub("''", sql)):
         raise MistakeError([Problem(*place(kql, "externaldata"), f"a query reads tables only, not by {reader[0]}...)")])
-    named = {name.replace('""', '"') for name in _FROM.findall(sql)} - set(_BOUND.findall(sql))
-    problems = [unknown(kql, name, list(columns), "table") for name in sorted(named - set(columns))]
+    problems = [unknown(kql, name, list(columns), "table") for name in sorted(_named(sql) - set(columns))]
     if problems:
         raise MistakeError(problems)
+
+
+def _named(sql: str) -> set[str]:
+    """What the SQL reads from and does not make itself."""
+    return {name.replace('""', '"') for name in _FROM.findall(sql)} - set(_BOUND.findall(sql))
