@@ -37,6 +37,7 @@ class Hearing:
 
     `overlap` and `settle` are the source's; `heard` the running newest `at` in order of `seen`. `gaps` are stretches
     that were not seen whole, as the worker noted them. `ours`: it is our own journal, of which no silence is an outage.
+    `stream` is the source's, '' where that does not matter.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Hearing:
     newest: Times
     gaps: tuple[Gap, ...] = ()
     ours: bool = False
+    stream: str = ""
 
     @classmethod
     def of(
@@ -59,6 +61,7 @@ class Hearing:
         gaps: Iterable[Gap] = (),
         *,
         ours: bool = False,
+        stream: str = "",
     ) -> Hearing:
         """From rows (`at`, `seen_at` of the first fact in it) of that source."""
         at = naive(bins["at"])
@@ -67,7 +70,7 @@ class Hearing:
         at, seen_at = at[rank], seen_at[rank]
         order = np.argsort(seen_at, kind="stable")
         newest = np.maximum.accumulate(at[order].view("i8")).view(at.dtype) if at.size else at
-        return cls(name, settle, overlap, at, seen_at, order, newest, tuple(gaps), ours)
+        return cls(name, settle, overlap, at, seen_at, order, newest, tuple(gaps), ours, stream)
 
     def heard(self, t: datetime) -> datetime | None:
         """The newest `at` among facts seen before `t`; None if there is none."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal, TypeAlias
 
 SURPRISE_HALF = 3.0
 """The surprise at which the score is 0.5: once in 1,000 group-days."""
@@ -129,14 +130,21 @@ class Window:
             start = end
 
 
+GapKind: TypeAlias = Literal["left out", "too large", "shrunk"]
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch of a source's time of which mintwatch knows that it did not see everything, and why; noted when."""
+    """A stretch of a source's time of which mintwatch knows that it did not see everything, and why; noted when.
+
+    `kind` is what happened: it was left out (down for too long), too large to be answered, or rows of it are gone.
+    """
 
     source: str
     window: Window
     reason: str
     noted_at: datetime
+    kind: GapKind = "left out"
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,7 +209,13 @@ def test_facts_say_who_from_where_and_at_what() -> None:
     found = [
         finding(),
         finding(rule="new-prefix", family="new prefix", term="203.0.113.0/24", surprise=4.0),
-        finding(rule="vault-spike", stream="vault", group=(("identity", WHO), ("resource", "kv-prod")), surprise=3.0),
+        finding(
+            rule="first-vault",
+            stream="vault",
+            family="new resource",
+            group=(("identity", WHO), ("resource", "kv-prod")),
+            surprise=3.0,
+        ),
     ]
     rules = {"sp-issuance-spike": rule(), "new-prefix": rule(id="new-prefix", new=["prefix"])}
     made = compose(decision(), incident(*found), found, rules, NAMES, AT)
@@ -218,7 +224,7 @@ def test_facts_say_who_from_where_and_at_what() -> None:
         ("Owner", "unknown"),
         ("From", "203.0.113.0/24"),
         ("Vault", "kv-prod"),
-        ("Evidence", "sign-in events, sign-in new prefix, vault events"),
+        ("Evidence", "overall volume, sign-in new prefix, vault new resource"),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -187,11 +187,16 @@ class FactFiles(Opened):
             window = Window(moment(start), moment(end))
             if window.end <= midnight(window.start) + DAY:
                 days.setdefault(midnight(window.start), []).append((window, self._facts / path))
-        return [
+        found = [
             (Window(held[0][0].start, held[-1][0].end), [path for _, path in held])
             for held in days.values()
             if len(held) > 1
         ]
+        gaps = [
+            Window(moment(start), moment(end))
+            for start, end in self._control.rows("select start_at, end_at from gaps where source = ?", (source,))
+        ]  # one would grow to the day when it is filled
+        return [(day, paths) for day, paths in found if not any(day.overlaps(gap) for gap in gaps)]
 
     def merge(self, source: str, window: Window, paths: Sequence[Path]) -> Written:
         """The facts of several live files in a new one, fsynced, which is not live yet."""
@@ -225,9 +230,13 @@ class FactFiles(Opened):
                 raise StateError(f"{path}: window {start} .. {end} would be replaced only in part")
         return [path for path, _, _ in rows]
 
-    def live(self) -> list[Path]:
-        """The fact files that count, of every source. Never a glob: a file on disk may not be live yet, or any more."""
-        return [self._facts / path for (path,) in self._control.rows("select path from live_files order by path")]
+    def live(self, sources: Collection[str] | None = None) -> list[Path]:
+        """The fact files that count, of these sources or of all.
+
+        Never a glob: a file on disk may not be live yet, or any more.
+        """
+        rows = self._control.rows("select path, source from live_files order by path")
+        return [self._facts / path for path, source in rows if sources is None or source in sources]
 
     def windows(self, source: str) -> dict[Window, datetime]:
         """The windows of that source's live files, oldest first, and as of when each was fetched."""

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -20,28 +20,38 @@ from monitor.store.opening import moment, stamp
 class Standing:
     """What a judgement rests on, as it was at one moment.
 
-    The fact files that were live, how far each source was collected then, what was known not to be seen, and which
-    windows had changed that somebody may not have judged, in order.
+    The fact files of the sources that were live, how far each was collected then, what was known not to be seen, which
+    windows had changed that somebody may not have judged, in order, and since when each source is collected.
     """
 
     live: tuple[Path, ...]
     watermarks: Mapping[str, datetime]
     gaps: tuple[Gap, ...]
     changes: tuple[Change, ...] = ()
+    begun: Mapping[str, datetime] = field(default_factory=dict)
 
 
 class Health(FactFiles):
     """How well the sources of a state directory can be read."""
 
     @contextmanager
-    def standing(self) -> Iterator[Standing]:
-        """What is live, collected and left out, all of one moment; its files stay until it is left."""
+    def standing(self, sources: Collection[str]) -> Iterator[Standing]:
+        """What is live of these sources, collected and left out, all of one moment; its files stay until it is left."""
         with self.reading():
             with self._control.transaction():  # several questions, and nobody writes in between
-                rows = self._control.rows("select source, at from watermarks")
-                watermarks = {source: moment(at) for source, at in rows}
-                standing = Standing(tuple(self.live()), watermarks, tuple(self.gaps()), tuple(self.changes()))
+                standing = Standing(
+                    tuple(self.live(sources)),
+                    {one: moment(at) for one, at in self._control.rows("select source, at from watermarks")},
+                    tuple(self.gaps()),
+                    tuple(self.changes()),
+                    {one: moment(at) for one, at in self._control.rows("select source, at from begun")},
+                )
             yield standing
+
+    def note_begun(self, source: str, at: datetime) -> None:
+        """Keep since when a source is collected; the first time stands."""
+        with self._control.transaction() as control:
+            control.execute("insert or ignore into begun values (?, ?)", (source, stamp(at)))
 
     def changes(self) -> list[Change]:
         """Windows that came to say something else and that some rule may not have judged since, in order."""
@@ -96,11 +106,18 @@ class Health(FactFiles):
         with self._control.transaction() as control:
             for one in gaps:
                 told = control.execute(
-                    "insert or ignore into gaps values (?, ?, ?, ?, ?)",
-                    (one.source, stamp(one.window.start), stamp(one.window.end), one.reason, stamp(one.noted_at)),
+                    "insert or ignore into gaps values (?, ?, ?, ?, ?, ?)",
+                    (
+                        one.source,
+                        *map(stamp, (one.window.start, one.window.end)),
+                        one.reason,
+                        stamp(one.noted_at),
+                        one.kind,
+                    ),
                 )
                 if told.rowcount:
-                    _write(control, [HealthEvent(one.noted_at - BIN, "collect", one.source, "gap", "")])
+                    outcome = "shrunk" if one.kind == "shrunk" else "gap"
+                    _write(control, [HealthEvent(one.noted_at - BIN, "collect", one.source, outcome, "")])
 
     def mended(self, source: str, windows: Iterable[Window]) -> None:
         """Forget the gaps that lie in these windows: they were fetched whole after all."""
@@ -113,22 +130,17 @@ class Health(FactFiles):
     def gaps(self) -> list[Gap]:
         """Every stretch that was not seen whole, oldest first."""
         rows = self._control.rows(
-            "select source, start_at, end_at, reason, noted_at from gaps order by start_at, source"
+            "select source, start_at, end_at, reason, noted_at, kind from gaps order by start_at, source"
         )
         return [
-            Gap(source, Window(moment(start), moment(end)), reason, moment(noted))
-            for source, start, end, reason, noted in rows
+            Gap(source, Window(moment(start), moment(end)), reason, moment(noted), kind)
+            for source, start, end, reason, noted, kind in rows
         ]
 
     def note_compared(self, source: str, at: datetime) -> None:
         """Keep when a source's counts were last compared with what it would count now."""
         with self._control.transaction() as control:
             control.execute("insert or replace into compared values (?, ?)", (source, stamp(at)))
-
-    def shrunk(self, source: str, at: datetime) -> None:
-        """Write down that a source answers with fewer rows than it had."""
-        with self._control.transaction() as control:
-            _write(control, [HealthEvent(at - BIN, "collect", source, "shrunk", "")])
 
     def compared(self, source: str) -> datetime | None:
         """When a source's counts were last compared; None before the first time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,12 +12,16 @@ import pyarrow.compute as pc
 from monitor.clock import BIN, DAY, iso
 from monitor.collect import Found, Slice, collect, compare, fetched, rows, slices, widen
 from monitor.errors import AbsentError
-from monitor.model import Gap, Window
+from monitor.model import Gap, GapKind, Window
 from monitor.ports import Counts, Fetched, LogSource, Remote
 from monitor.store import Store, Written
 from monitor.worker.app import App, SourceReport
 from monitor.worker.guard import guarded, told
 
+log = logging.getLogger("mintwatch.worker")
+
+RETRIED = 7 * DAY
+"""For how long beyond the bound a window is tried again that did not fit."""
 GONE, GONE_SHARE = 10, 0.1
 """From how many rows, and from what share of a window's, rows are called gone."""
 
@@ -50,7 +55,9 @@ def gather(app: App, source: LogSource, as_of: datetime, *, whole: bool = False)
 
 def _through(app: App, gathering: Gathering) -> None:
     """All slices there are, oldest first, then the comparison if it is due."""
-    name = gathering.source.name
+    name, store = gathering.source.name, app.store
+    if not gathering.whole:
+        store.note_begun(name, gathering.as_of)
     parts, left_out = slices(app.store.watermark(name), gathering.as_of, app.backlog(name))
     if left_out is not None:
         gathering.leave_out(left_out)
@@ -61,6 +68,8 @@ def _through(app: App, gathering: Gathering) -> None:
     every = app.backlog(name).compare
     if not gathering.whole and every is not None and gathering.due(every):
         gathering.compare()
+    if not gathering.whole:
+        gathering.compact()
 
 
 @dataclass(slots=True)
@@ -82,7 +91,8 @@ class Gathering:
 
     def leave_out(self, stretch: Window) -> None:
         """Keep that arrivals of this stretch will not be looked for: it was down for longer than the cap."""
-        self._gap(stretch, f"arrivals of {iso(stretch.start)} to {iso(stretch.end)} left out: down for too long")
+        reason = f"arrivals of {iso(stretch.start)} to {iso(stretch.end)} left out: down for too long"
+        self._gap(stretch, reason, "left out")
 
     def take(self, part: Slice) -> None:
         """Collect one slice of arrivals and move the watermark to its end."""
@@ -104,13 +114,12 @@ class Gathering:
         return last is not None and self.as_of - last >= every
 
     def compare(self) -> None:
-        """Fetch again the windows whose counts differ from what the source would count now, and what was a gap."""
+        """Fetch again the windows whose counts differ from what the source would count now, and what was too large."""
         name = self.source.name
         before = self.store.window_counts(name)
-        gaps = [one.window for one in self.store.gaps() if one.source == name]
-        comparison = compare(self.source, before, gaps, self.as_of)
-        older = [one for one in gaps if one.end <= self.as_of - self.source.bound and one.length <= DAY]
-        again = widen([*comparison.differ, *older], before)
+        gaps = [one for one in self.store.gaps() if one.source == name]
+        comparison = compare(self.source, before, [one.window for one in gaps], self.as_of)
+        again = widen([*comparison.differ, *(one for one in self._tried_again(gaps) if one not in before)], before)
         held = self.counts
         with self.store.staged() as written:
             self._write(fetched(self.source, again, self.as_of), written, before, same=True)
@@ -122,6 +131,21 @@ class Gathering:
         if isinstance(self.source, Remote):
             self.strays = self.source.strays(self.store.compared(name) or self.as_of, self.as_of)
         self.store.note_compared(name, self.as_of)
+
+    def _tried_again(self, gaps: Iterable[Gap]) -> list[Window]:
+        """What did not fit, beyond what is compared: the service may answer with more some day, but not for ever."""
+        bound = self.as_of - self.source.bound
+        return [
+            one.window
+            for one in gaps
+            if one.kind == "too large" and bound - RETRIED < one.window.end <= bound and one.window.length <= DAY
+        ]
+
+    def compact(self) -> None:
+        """Put days together that no row comes to any more: a tick opens a file per source and day, not per window."""
+        for day in self.store.compact(self.source.name, self.as_of - self.source.bound):
+            said = {"part": self.source.name, "start": iso(day.start), "end": iso(day.end)}
+            log.info("compacted", extra=said)
 
     def _switch(self, written: Sequence[Written], watermark: datetime | None) -> None:
         """Make the files live; gaps are kept before that, so that no watermark passes one unseen."""
@@ -141,11 +165,15 @@ class Gathering:
         """
         newest = None
         for window, answer in found:
+            old = sum((counts for one, counts in before.items() if window.overlaps(one)), Counts())
             if not isinstance(answer, Fetched):
-                self._gap(window, str(answer))
-            elif shrunk(before.get(window, Counts()), answer.counts):
+                self._gap(window, str(answer), "too large")
+            elif shrunk(old, answer.counts):
                 self.shrunk.append(window)
-                self.store.shrunk(self.source.name, self.as_of)
+                lost = rows(old)[0] - rows(answer.counts)[0]
+                self._gap(window, f"{lost:,} rows are gone that were read; what was read is kept as it was", "shrunk")
+            elif not answer.counts.read and window not in before:
+                continue  # an old gap whose rows are forgotten by now
             elif not (same and window in before and rows(before[window]) == rows(answer.counts)):
                 arrived = _arrived(window, answer)
                 as_of = min(self.as_of, arrived) if self.whole else self.as_of
@@ -156,8 +184,8 @@ class Gathering:
                 newest = max(filter(None, [newest, arrived]))
         return newest
 
-    def _gap(self, window: Window, reason: str) -> None:
-        self.gaps[window] = Gap(self.source.name, window, reason, self.as_of)
+    def _gap(self, window: Window, reason: str, kind: GapKind) -> None:
+        self.gaps[window] = Gap(self.source.name, window, reason, self.as_of, kind)
 
     def report(self, error: str = "") -> SourceReport:
         """What became of the source, and its error if it failed."""

@@ -44,6 +44,7 @@ def hear(engine: Engine, tables: Tables, sources: Sequence[LogSource], gaps: Seq
             bins[bins["source"] == one.name],
             [gap for gap in gaps if gap.source == one.name],
             ours=one.stream == HEALTH,
+            stream=one.stream,
         )
         for one in sources
     }
@@ -136,7 +137,7 @@ def remember(
         by=rule.by,
         about=rule.about,
         bucket=rule.bucket,
-        settle=max((one.settle for one in hearing.values()), default=timedelta(0)),
+        settle=_settle(rule, hearing),
         as_of=as_of,
         activity=aggregate.activity(engine, picked, rule) if "activity" in needs else empty(ACTIVITY, rule.by),
         spans=aggregate.spans(engine, picked) if "spans" in needs else empty(SPANS, rule.by),
@@ -146,6 +147,12 @@ def remember(
         home=aggregate.home(engine, picked),
         hearing=hearing,
     )
+
+
+def _settle(rule: Rule, hearing: Mapping[str, Hearing]) -> timedelta:
+    """That of the slowest source of the rule's stream: a slow table of another makes nobody wait."""
+    mine = [one.settle for one in hearing.values() if one.stream in {"", rule.stream}]
+    return max(mine or [one.settle for one in hearing.values()], default=timedelta(0))
 
 
 def _with_members(

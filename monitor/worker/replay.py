@@ -39,7 +39,7 @@ def replay(app: App, since: datetime | None = None, until: datetime | None = Non
     stretch = _stretch(app, since, horizon)
     if stretch is None:
         return Report(horizon or floor(now()), tuple(sources), (), (), ())
-    with app.store.standing() as standing:
+    with app.store.standing({one.name for one in app.sources}) as standing:
         judged, rules, hearing = judge_all(app, standing, stretch, stretch.end)
     incidents, decisions, unsent = _triage(app, judged, hearing, stretch)
     _stand(app, judged, hearing, stretch.end)
@@ -49,7 +49,7 @@ def replay(app: App, since: datetime | None = None, until: datetime | None = Non
 def _stretch(app: App, since: datetime | None, until: datetime | None) -> Window | None:
     """From the first bin to just past the last arrival, within the bounds given; None without facts."""
     query = "facts\n| summarize begin = min(at), finish = max(seen_at)"
-    tables = {"facts": app.store.live()}
+    tables = {"facts": app.store.live({one.name for one in app.sources})}
     if not tables["facts"]:
         return None
     row = app.engine.run(query, tables).to_pylist()[0]

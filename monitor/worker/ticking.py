@@ -51,7 +51,7 @@ def tick(app: App, now: datetime) -> Report:
 
 def judge_and_tell(app: App, as_of: datetime, gathered: Sequence[SourceReport]) -> Report:
     """The second half of a tick: what was collected is judged, decided on, kept and told."""
-    with app.store.standing() as standing:
+    with app.store.standing({one.name for one in app.sources}) as standing:
         judged, rules, hearing = guarded(
             "facts",
             lambda: judge_all(app, standing, _touched(app, standing, as_of), as_of),
@@ -62,17 +62,8 @@ def judge_and_tell(app: App, as_of: datetime, gathered: Sequence[SourceReport]) 
     new = sorted((one for one in found if one.key not in known), key=lambda one: (one.time, one.key))
     triaged = conclude(app, new, judged, hearing, standing, as_of)
     unsent = [*give_up(app, as_of), *notify(app, as_of)]
-    compact(app, as_of)
     app.store.forget(as_of - JOURNAL)
     return Report(as_of, tuple(gathered), tuple(rules), triaged.incidents, triaged.decisions, tuple(unsent))
-
-
-def compact(app: App, as_of: datetime) -> None:
-    """Put days together that no row comes to any more: a tick opens a file per source and day, not per window."""
-    for source in app.sources:
-        before = as_of - source.bound
-        for day in guarded(source.name, partial(app.store.compact, source.name, before), lambda _: []):
-            log.info("compacted", extra={"part": source.name, "start": iso(day.start), "end": iso(day.end)})
 
 
 def judge_all(
@@ -209,12 +200,13 @@ def _touched(app: App, standing: Standing, as_of: datetime) -> Window:
     """The buckets changed by rows that some rule has not judged yet, in whole days; at least those since yesterday.
 
     So a rule that failed, or a crash before its findings were kept, leaves its work to the next tick, and a source that
-    comes back after days brings theirs along.
+    comes back after days brings theirs along. Nobody judges what was before the day before the first collection.
     """
     upto = app.store.judged_upto()
     known = [upto[rule.id] for rule in app.rules if rule.id in upto]
     left = [one for one in standing.changes if known and one.seq > min(known)]
-    starts = [midnight(one.start - WIDEST) for one in left]
+    first = min((midnight(one) - DAY for one in standing.begun.values()), default=as_of)
+    starts = [max(midnight(one.start - WIDEST), first) for one in left]
     return Window(min([midnight(as_of) - DAY, *starts]), as_of)
 
 
@@ -222,13 +214,17 @@ def _judged_upto(app: App, standing: Standing, judged: Sequence[Judged], as_of: 
     """Per rule up to which change it has judged, and up to which change nobody has anything left to judge.
 
     What was fetched less than an overlap ago is judged once more: its findings are not told before that. A rule that
-    fails keeps its changes, for as long as our patience lasts.
+    fails keeps its changes, from the first time on, for as long as our patience lasts.
     """
     slack = max((source.overlap for source in app.sources), default=timedelta(0)) + BIN
-    old = [one.seq for one in takewhile(lambda one: one.as_of + slack <= as_of, standing.changes)]
-    lost = [one.seq for one in takewhile(lambda one: one.as_of + PATIENCE <= as_of, standing.changes)]
-    before = app.store.judged_upto()
-    done = max(old, default=0)
-    upto = {one.rule.id: max(done, before.get(one.rule.id, 0)) for one in judged}
-    known = before | upto
-    return upto, max([min((known[rule.id] for rule in app.rules if rule.id in known), default=0), *lost])
+    done = max((one.seq for one in takewhile(lambda one: one.as_of + slack <= as_of, standing.changes)), default=0)
+    lost = max((one.seq for one in takewhile(lambda one: one.as_of + PATIENCE <= as_of, standing.changes)), default=0)
+    said = {one.rule.id for one in judged}
+    before = {rule.id: done for rule in app.rules} | app.store.judged_upto()
+    upto = {rule.id: max(done if rule.id in said else lost, before[rule.id]) for rule in app.rules}
+    for rule in app.rules:
+        if rule.id not in said and lost > before[rule.id]:
+            log.error(
+                "given up", extra={"part": rule.id, "error": f"what changed {PATIENCE.days} days ago is not judged"}
+            )
+    return upto, max(min(upto.values(), default=0), lost)

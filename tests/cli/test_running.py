@@ -24,8 +24,8 @@ from tests.cli.watching import ROWS, Place, place
 SOURCE = "prod.service_principal"
 COLLECTED = rf"info collected part={SOURCE} .*error=\"\""
 PATIENCE = 30.0
-IDLE, BUSY = 2.0, 10.0
-"""Seconds in which a daemon ends that has nothing, or something, in flight."""
+IDLE, BUSY = 6.0, 10.0
+"""Seconds in which a daemon ends that has nothing, or something, in flight; measured: 0.4, on a busy machine 2."""
 
 pytestmark = pytest.mark.slow
 

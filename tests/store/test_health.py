@@ -109,7 +109,7 @@ def test_what_a_judgement_rests_on_is_of_one_moment_while_sources_are_collected(
         collecting.start()
         looks = set()
         while not done.is_set():
-            with store.standing() as standing:
+            with store.standing({"a"}) as standing:
                 (path,) = standing.live
                 (held,) = pq.read_table(path)["events"].to_pylist()
                 assert standing.watermarks == {"a": NOON + held * MINUTE}
@@ -124,10 +124,10 @@ def test_what_a_judgement_rests_on_is_of_one_moment_while_sources_are_collected(
 def test_a_gap_and_the_facts_that_mend_it_are_never_both_missed() -> None:
     with Store() as store:
         store.note_gaps([Gap("a", hour(0), "too much", NOON)])
-        with store.standing() as before:
+        with store.standing({"a"}) as before:
             put(store, hour(0), 5)
             store.mended("a", [hour(0)])
-        with store.standing() as after:
+        with store.standing({"a"}) as after:
             assert (len(before.gaps), len(before.live), len(after.gaps), len(after.live)) == (1, 0, 0, 1)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -91,7 +91,7 @@ class Unsplit(LogAnalyticsSource):
 class Globbing(Mortal):
     """Believes every fact file that lies there."""
 
-    def live(self) -> list[Path]:
+    def live(self, sources: Collection[str] | None = None) -> list[Path]:  # noqa: ARG002
         return sorted(self._facts.glob("*.parquet"))
 
 

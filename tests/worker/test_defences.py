@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -95,7 +95,7 @@ def test_a_row_told_twice_counts_once_because_of_its_key(engine: DuckEngine, tmp
 class Globbing(Store):
     """A store that believes every file on disk; for the test of the test."""
 
-    def live(self) -> list[Path]:
+    def live(self, sources: Collection[str] | None = None) -> list[Path]:  # noqa: ARG002
         return sorted((self.directory / "facts").glob("*.parquet"))
 
 

@@ -7,6 +7,7 @@ create table gaps (
     end_at text not null,
     reason text not null,
     noted_at text not null,
+    kind text not null,
     primary key (source, start_at, end_at)
 ) strict;
 
@@ -32,6 +33,7 @@ create index journal_at on journal (at);
 
 -- Since when each source is collected: what is older is history, and judged by nobody.
 create table begun (source text primary key, at text not null) strict;
+insert into begun select source, at from watermarks;
 
 -- Windows that came to say something else, from where on, in facts fetched as of then; and how far each rule judged that.
 create table changes (
