@@ -17,11 +17,14 @@ from monitor.model import Message, Name, Window
 Tables: TypeAlias = "Mapping[str, pa.Table | Sequence[Path]]"
 """What a query may read: an Arrow table, or Parquet files scanned where they lie."""
 
+Value: TypeAlias = "datetime | timedelta | str | int | float"
+"""What a query can be given by name."""
+
 
 class Engine(Protocol):
     """Runs KQL over named tables."""
 
-    def run(self, kql: str, tables: Tables, values: Mapping[str, datetime | timedelta | str] | None = None) -> pa.Table:
+    def run(self, kql: str, tables: Tables, values: Mapping[str, Value] | None = None) -> pa.Table:
         """The answer, whole; datetimes are UTC. `values` are bound to names the query uses, never spliced into it.
 
         Raises

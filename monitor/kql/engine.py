@@ -24,9 +24,16 @@ from monitor.kql.shaping import Columns, quoted, sample
 from monitor.kql.translation import Asked, Sql, translate
 from monitor.kql.views import Source, views
 
-Value: TypeAlias = "datetime | timedelta | str"
+Value: TypeAlias = "datetime | timedelta | str | int | float"
 
-_PARAMETERS: Final[Mapping[type, str]] = {datetime: "datetime", timedelta: "timespan", str: "string"}
+_PARAMETERS: Final[Mapping[type, str]] = {
+    datetime: "datetime",
+    timedelta: "timespan",
+    str: "string",
+    bool: "bool",
+    int: "long",
+    float: "real",
+}
 _REMEMBERED: Final = 256
 _SETTINGS: Final = {
     # No extension is fetched and none is loaded behind our back, so nothing here can reach a network.

@@ -131,6 +131,10 @@ def literal(value: Value) -> str:
         return f"datetime({iso(value)})"
     if isinstance(value, timedelta):
         return f"{value // timedelta(seconds=1)}s"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"{'long' if isinstance(value, int) else 'real'}({value!r})"
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r") + '"'
 
 

@@ -47,15 +47,17 @@ def opened(where: Path, rules_in: Path | None, environment: Mapping[str, str], *
         closing.callback(kit.engine.close)
         if where.suffix in SETTINGS:
             app, writes = _over_workspaces(where, kit, environment, fresh=fresh)
-            return Desk(app, closing.pop_all(), writes=writes, live=True)
+            return Desk(app, closing.pop_all(), where=where, writes=writes, live=True)
         if (where / CONTROL).is_file():
             store = closing.enter_context(Store(where, write=False))
-            return Desk(App((), kit.load(), store, kit.engine), closing.pop_all(), writes=False, live=False)
+            return Desk(
+                App((), kit.load(), store, kit.engine), closing.pop_all(), where=where, writes=False, live=False
+            )
         if not where.is_dir():
             raise InputError(f"{where}: expected a file of settings (.yml), a state, or a folder of exported tables")
         exports = closing.enter_context(open_exports(where, engine=kit.engine))
         app = App(exports.sources, kit.load(), closing.enter_context(Store()), kit.engine)
-        return Desk(app, closing.pop_all(), writes=True, live=False, read=exports.report)
+        return Desk(app, closing.pop_all(), where=where, writes=True, live=False, read=exports.report)
 
 
 def _over_workspaces(where: Path, kit: _Kit, environment: Mapping[str, str], *, fresh: bool) -> tuple[App, bool]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 
 import pyarrow as pa
 
 from monitor.kql import Columns, DuckEngine
-from monitor.ports import Tables
+from monitor.ports import Tables, Value
 from monitor.rules import KUSTO_FACTS
 from tests.kusto.binder import Question
 
@@ -20,7 +19,7 @@ class RecordingEngine:
         self.asked: dict[tuple[str, str], Question] = {}
         self._engine = DuckEngine(threads=1)
 
-    def run(self, kql: str, tables: Tables, values: Mapping[str, datetime | timedelta | str] | None = None) -> pa.Table:
+    def run(self, kql: str, tables: Tables, values: Mapping[str, Value] | None = None) -> pa.Table:
         """What `DuckEngine` says."""
         shapes = {name: shape(table) for name, table in tables.items()}
         self.asked.setdefault((kql, str(shapes)), Question(kql.partition("\n")[0], kql, shapes, dict(values or {})))

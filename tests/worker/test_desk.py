@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Event
+from typing import cast
 
 import pandas as pd
 import pyarrow as pa
@@ -18,7 +21,7 @@ import monitor as mintwatch
 from monitor import plugins, rules, settings
 from monitor.errors import InputError, QueryError
 from monitor.kql import DuckEngine, Source, Value
-from monitor.model import Window
+from monitor.model import Message, Window
 from monitor.sources.export import open_exports
 from monitor.store import Store
 from monitor.tables import SCHEMAS
@@ -131,12 +134,105 @@ def test_text_from_a_log_is_a_value_and_never_a_piece_of_the_query(filled: Desk,
 
 
 @pytest.mark.slow
+def test_what_a_person_gets_wrong_is_said(filled: Desk, state: Path) -> None:
+    """Where, what, and what was expected: never an error of a library."""
+    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    for since in ("2026-01-05", datetime(2026, 5, 1), date(2026, 5, 1), None, pd.NaT):  # noqa: DTZ001 - that is it
+        with pytest.raises(InputError, match="since: expected a time with a zone"):
+            filled.rows("service_principal", cast("datetime", since), noon)
+    with pytest.raises(InputError, match=r"until: expected a time after 2026-05-01T12:00:00Z"):
+        filled.rows("service_principal", noon, noon)
+    with pytest.raises(InputError, match=r"who: expected text, a number, a time"):
+        filled.ask("facts | where identity == who", who=cast("str", ["a"]))
+    with pytest.raises(InputError, match=r"there is failure-burst"):
+        filled.rule("failure-brust")
+    with pytest.raises(InputError, match=r"no rule 'zzz' here; there is .*failure-burst.*mass-secret"):
+        filled.rule("zzz")
+    key, incident = str(filled.findings().index[0]), str(filled.incidents().index[0])
+    with pytest.raises(InputError, match="is an incident's id; expected a finding's key"):
+        filled.band(incident)
+    with pytest.raises(InputError, match="is a finding's key; expected an incident's id"):
+        filled.explain(key)
+    with mintwatch.open(state) as desk:
+        assert re.fullmatch(r"Desk\('.*state', 0 sources, \d+ rules, \d+ files of facts, .* only read\)", repr(desk))
+    assert repr(desk).endswith("state', closed)")
+    for question in (desk.findings, lambda: desk.ask("facts | take 1"), lambda: desk.finding(key), desk.hearing):
+        with pytest.raises(InputError, match="was closed; open another"):
+            question()
+
+
+@pytest.mark.slow
+def test_what_judges_other_findings_has_no_facts_of_its_own(filled: Desk) -> None:
+    (rule,) = [one for one in filled.app.rules if "scores" in one.judge.needs][:1]
+    over = replace(filled.finding(str(filled.findings().index[0])), rule=rule.id)
+    for question in (filled.chart, filled.band, filled.judge, filled.past, filled.evidence):
+        with pytest.raises(InputError, match=f"{rule.id}: judges what other rules found"):
+            question(over)
+
+
+@pytest.mark.slow
+def test_values_are_of_any_kind_a_notebook_has(filled: Desk, world: tuple[Path, Summary]) -> None:
+    """Numbers and times of pandas and numpy, also where the engine takes none; a value may be named as we like."""
+    taken = filled.ask("facts | sort by events desc | take n", n=5)
+    assert len(taken) == 5
+    most = taken["events"].iloc[0]
+    assert filled.ask("facts | where events >= n | count", n=most)["Count"].iloc[0] >= 1
+    assert filled.ask("facts | where events > n | count", n=float(most))["Count"].iloc[0] == 0
+    assert filled.ask("facts | where at == kql | count", kql=cast("str", taken["at"].iloc[0]))["Count"].iloc[0] >= 1
+    start, end = pd.Timestamp(world[1].start), pd.Timestamp(world[1].end)
+    assert len(filled.rows("service_principal", start, end, "ResultType == '' or n < -2", 5, n=-3)) == 5
+
+
+@pytest.mark.slow
+def test_a_replay_that_went_wrong_can_be_called_again(world: tuple[Path, Summary], filled: Desk) -> None:
+    """A time without a zone costs nothing, an interruption no more than what was being done."""
+    with mintwatch.open(world[0]) as desk:
+        with pytest.raises(InputError, match="since: expected a time with a zone"):
+            desk.replay(datetime(2026, 5, 1))  # noqa: DTZ001 - that is it
+        with pytest.raises(InputError, match="until: expected a time after"):
+            desk.replay(world[1].end, world[1].start)
+        assert desk.app.store.live() == []
+        for stopping in ("judging", "telling"):
+            whole = desk.app
+            desk._app = replace(whole, progress=stopper(stopping), notifiers=(Stopping(),))
+            with pytest.raises(KeyboardInterrupt):
+                desk.replay()
+            desk._app = replace(desk.app, progress=whole.progress, notifiers=())
+            assert desk.app.store.live()
+        assert len(desk.findings()) > 0, "some were kept before the second stop"
+        assert desk.replay().finished
+        pd.testing.assert_frame_equal(desk.findings(), filled.findings())
+        pd.testing.assert_frame_equal(desk.incidents(), filled.incidents())
+        with pytest.raises(InputError, match="filled before"):
+            desk.replay()
+
+
+def stopper(stage: str) -> Callable[[str, float], None]:
+    """A progress that interrupts one stage, as Ctrl-C does."""
+
+    def stop(what: str, done: float) -> None:
+        if what == stage and done > 0:
+            raise KeyboardInterrupt
+
+    return stop
+
+
+class Stopping:
+    """A notifier during whose first message Ctrl-C is pressed."""
+
+    name = "stopping"
+
+    def send(self, message: Message) -> str:  # noqa: ARG002
+        raise KeyboardInterrupt
+
+
+@pytest.mark.slow
 def test_a_state_is_read_while_a_daemon_replaces_its_files(state: Path) -> None:
     with mintwatch.open(state) as desk:
         before = desk.ask("facts | summarize rows = sum(events)")
         meddling = Meddling(state)
-        desk.app = replace(desk.app, engine=meddling)
-        after = desk.ask("facts | summarize rows = sum(events)")
+        meddled = Desk(replace(desk.app, engine=meddling), ExitStack(), where=state, writes=False, live=False)
+        after = meddled.ask("facts | summarize rows = sum(events)")
         assert meddling.moved
         assert not any(path.exists() for path in meddling.moved)
         pd.testing.assert_frame_equal(before, after)
