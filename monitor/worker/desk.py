@@ -208,7 +208,7 @@ class Desk:
         one, rule = self._counting(finding)
         hearing, day = self.hearing(), clock.midnight(one.bucket)
         return self._steadily(
-            lambda: judge(rule, self.app.engine, self._tables(), hearing, Window(day, day + DAY), one.judged_at)
+            lambda: judge(rule, self.app.engine, self._judged(), hearing, Window(day, day + DAY), one.judged_at)
         )
 
     # --- what was found ------------------------------------------------------------------------------------------
@@ -284,8 +284,13 @@ class Desk:
         facts = self.app.store.live()
         return {"facts": facts or FACTS.empty_table(), "names": tabulated.names(self.app.store)}
 
+    def _judged(self) -> dict[str, pa.Table | list[Path]]:
+        """The facts that rules judge: not those of a source that is watched no more."""
+        facts = self.app.store.live({one.name for one in self.app.sources} or None)
+        return self._tables() | {"facts": facts or FACTS.empty_table()}
+
     def _reading(self) -> Straight:
-        return Straight(self.app.engine, self._tables())
+        return Straight(self.app.engine, self._judged())
 
     def _hear(self) -> Mapping[str, Hearing]:
         store = self.app.store

@@ -11,6 +11,7 @@ from monitor import aggregate
 from monitor.clock import BIN
 from monitor.coverage import Hearing
 from monitor.ports import Engine
+from monitor.rules import HEALTH
 from monitor.sources.fold import QUERIES
 from monitor.store import Store
 from monitor.worker.health import NAME
@@ -26,6 +27,7 @@ class _Patience:
     settle: timedelta
     overlap: timedelta
     ours: bool = False
+    stream: str = ""
 
 
 def recalled(engine: Engine, store: Store) -> Mapping[str, Hearing]:
@@ -42,6 +44,7 @@ def recalled(engine: Engine, store: Store) -> Mapping[str, Hearing]:
             own,
             [gap for gap in gaps if gap.source == name],
             ours=patience.ours,
+            stream=patience.stream,
         )
         for name, own in bins.groupby("source")
     }
@@ -50,7 +53,7 @@ def recalled(engine: Engine, store: Store) -> Mapping[str, Hearing]:
 def _patience(source: str) -> _Patience:
     """Of a source by its name, which is `<workspace>.<query>` or, of exports, the query's alone."""
     if source == NAME:
-        return _Patience(BIN, timedelta(0), ours=True)
+        return _Patience(BIN, timedelta(0), ours=True, stream=HEALTH)
     workspace, _, query = source.rpartition(".")
-    settle = QUERIES[query].settle if query in QUERIES else SETTLE
-    return _Patience(settle, OVERLAP if workspace else timedelta(0))
+    overlap, known = OVERLAP if workspace else timedelta(0), QUERIES.get(query)
+    return _Patience(known.settle, overlap, stream=known.stream) if known else _Patience(SETTLE, overlap)

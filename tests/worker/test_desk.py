@@ -84,6 +84,8 @@ def test_exports_and_the_state_they_left_say_the_same(filled: Desk, state: Path)
         pd.testing.assert_frame_equal(filled.incidents(), kept.incidents())
         kql = "facts | summarize rows = sum(events) by stream, source | sort by source asc"
         pd.testing.assert_frame_equal(filled.ask(kql), kept.ask(kql))
+        heard = {name: (one.settle, one.stream) for name, one in kept.hearing().items()}
+        assert heard == {name: (filled.hearing()[name].settle, filled.hearing()[name].stream) for name in heard}
         for key in counted(kept).index:
             again = {one.key for one in kept.judge(key).findings}
             assert key in again
