@@ -14,7 +14,7 @@ from uuid import UUID
 from monitor.clock import floor
 
 START: Final = datetime(2026, 5, 4, 6, tzinfo=UTC)
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BOUND: Final = 3 * DAY
 VAULT: Final = "/subscriptions/s/resourcegroups/g/providers/microsoft.keyvault/vaults/kv-one"
 

@@ -26,7 +26,7 @@ from monitor.store import Store, Written
 from monitor.testing.azure import LocalAzure, faults
 from monitor.worker import App, SourceReport, gather
 from tests.sources.wires import Pass
-from tests.worker.ledger import BOUND, DAY, HOUR, MINUTE, START, Ledger, Truth
+from tests.worker.ledger import BOUND, DAY, HOUR, MINUTE, SECOND, START, Ledger, Truth
 
 TENANT: Final = "33333333-0000-0000-0000-000000000001"
 BACKLOG: Final = Backlog(history=DAY, slice=12 * HOUR, compare=DAY)
@@ -126,6 +126,9 @@ def live(life: Life, azure: LocalAzure, engine: DuckEngine, state: Path) -> Live
     azure.faults.clear()
     azure.clock.now = START
     workspace = azure.workspace(str(UUID(int=life.dice.getrandbits(128))))
+    workspace.before = lambda _: azure.clock.advance(
+        life.dice.randrange(10) * SECOND
+    )  # rows show between two questions
     for line in life.ledger.lines:
         workspace.append(line.table, [line.row()], line.arrived, line.visible)
     stop = Hurried(azure)
@@ -153,7 +156,7 @@ def _tick(life: Life, lived: Lived, azure: LocalAzure, engine: DuckEngine, asked
     store = life.store(state)
     for place, now in enumerate(moments):
         peace = place >= len(moments) - 2
-        azure.clock.now = now
+        azure.clock.now = max(now, azure.clock.now)
         azure.faults.clear()
         if not peace and life.dice.random() < life.trouble:
             for _ in range(life.dice.randint(1, 4)):
