@@ -28,10 +28,10 @@ demo-azure: $(VENV)/.ready  ## the same by way of a local Azure: login without a
 	$(BIN)/mintwatch demo-azure
 
 test: format-check lint types imports locked  ## everything CI asks for
-	$(PY) -m pytest --numprocesses=logical
+	$(PY) -m pytest --numprocesses=logical --dist=worksteal
 
 check: format-check lint types imports locked  ## as test, without what is slow; for every commit
-	$(PY) -m pytest --numprocesses=logical -m "not slow"
+	$(PY) -m pytest --numprocesses=logical --dist=worksteal -m "not slow"
 
 format: setup  ## rewrite the code in its one format
 	$(BIN)/ruff format $(CODE)
