@@ -134,7 +134,7 @@ def test_what_changes_between_two_questions_of_a_tick_counts_once_in_the_end(
     mintwatch: Command, watched: Place
 ) -> None:
     """A row that shows after its windows were named, and before one of them is fetched."""
-    at = clock.now() - timedelta(minutes=4)
+    at = clock.now() - timedelta(minutes=6)
 
     def grow(question: Question) -> None:
         if "window_start" in question.kql and TABLE in question.kql and not grown:
