@@ -104,5 +104,5 @@ def test_where_nothing_can_be_kept_nothing_is(tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("")
     assert asked(tmp_path / "kept") == asked(None)
     assert cache_folder({}) is None
-    assert cache_folder({"HOME": "/home/a"}) == Path("/home/a/.cache/mintwatch/kql")
-    assert cache_folder({"HOME": "/home/a", "XDG_CACHE_HOME": "/c"}) == Path("/c/mintwatch/kql")
+    assert cache_folder({"HOME": "/a"}) == Path("/a/.cache/mintwatch/kql")
+    assert cache_folder({"HOME": "/a", "XDG_CACHE_HOME": "/c"}) == Path("/c/mintwatch/kql")

@@ -28,13 +28,13 @@ KQL it is sent runs on the embedded engine. Needs the extra `mintwatch[testing]`
 from monitor.testing.azure import faults
 from monitor.testing.azure.appointments import Faults
 from monitor.testing.azure.authority import Authority, Trusted
-from monitor.testing.azure.clocks import Clock
 from monitor.testing.azure.faults import Fault
 from monitor.testing.azure.http import Reply, Request
 from monitor.testing.azure.limits import Limits
 from monitor.testing.azure.ready import Ready, ready
 from monitor.testing.azure.service import LocalAzure
 from monitor.testing.azure.workspace import Question, Workspace
+from monitor.testing.clocks import Clock
 
 __all__ = [
     "Authority",

@@ -14,12 +14,12 @@ from monitor.testing.azure import wire
 from monitor.testing.azure.answering import Answerer, RefusedError, span
 from monitor.testing.azure.authority import Authority
 from monitor.testing.azure.bearer import Caller, caller
-from monitor.testing.azure.clocks import Clock
 from monitor.testing.azure.faults import insufficient
 from monitor.testing.azure.http import NO_PATH, Json, Reply, Request, refused
 from monitor.testing.azure.limits import Limits, Meter
 from monitor.testing.azure.wire import Answer
 from monitor.testing.azure.workspace import Question, Workspace
+from monitor.testing.clocks import Clock
 
 PATH: Final = re.compile(r"/v1/workspaces/([^/]+)/query$")
 

@@ -15,7 +15,6 @@ from monitor.testing.azure import faults as going_wrong
 from monitor.testing.azure import loganalytics
 from monitor.testing.azure.appointments import NOTHING, Faults
 from monitor.testing.azure.authority import Authority
-from monitor.testing.azure.clocks import Clock
 from monitor.testing.azure.faults import Fault
 from monitor.testing.azure.http import NO_PATH, Json, Reply, Request, Service, refused
 from monitor.testing.azure.limits import Limits, Meter
@@ -25,6 +24,7 @@ from monitor.testing.azure.secrets import Secrets
 from monitor.testing.azure.server import Sending, Server
 from monitor.testing.azure.tls import Certificates
 from monitor.testing.azure.workspace import Workspace
+from monitor.testing.clocks import Clock
 
 LOG_ANALYTICS: Final = "https://api.loganalytics.io"
 RESOURCE_MANAGER: Final = "https://management.azure.com"

@@ -12,10 +12,10 @@ enforces the limits Slack enforces. Needs the extra `mintwatch[testing]`.
 Mass consent grant by &lt;build-agent&gt; True
 """
 
+from monitor.testing.clocks import Clock
 from monitor.testing.slack import faults
 from monitor.testing.slack.acting import Act
 from monitor.testing.slack.appointments import Faults
-from monitor.testing.slack.clocks import Clock
 from monitor.testing.slack.faults import Effect, Fault
 from monitor.testing.slack.files import File
 from monitor.testing.slack.http import Reply, Request

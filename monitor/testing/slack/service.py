@@ -11,11 +11,11 @@ from typing import Final, Self
 
 from aiohttp import web
 
+from monitor.testing.clocks import Clock
 from monitor.testing.slack import webapi
 from monitor.testing.slack.acting import Act, Payloads, Values
 from monitor.testing.slack.appointments import Faults
 from monitor.testing.slack.calls import Method
-from monitor.testing.slack.clocks import Clock
 from monitor.testing.slack.faults import Effect, Fault
 from monitor.testing.slack.files import Files
 from monitor.testing.slack.hooks import Hooks

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from monitor.testing.slack.clocks import Clock, Stamps
+from monitor.testing.clocks import Clock
 from monitor.testing.slack.http import Json, RefusedError
 from monitor.testing.slack.limits import Limits, Meter
 from monitor.testing.slack.messages import Channel, Message, Whisper
+from monitor.testing.slack.stamps import Stamps
 
 Kind: TypeAlias = Literal["bot", "app"]
 

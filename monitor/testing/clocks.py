@@ -1,4 +1,4 @@
-"""The clock of the data: which rows a workspace shows depends on it, and a test moves it."""
+"""The present of a local service: which rows are shown, when messages were posted; a test moves it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from monitor import clock
 class Clock:
     """The service's present; until it is set, the machine's.
 
-    Tokens and assertions keep the machine's time whatever this says: the clients that carry them do, too.
+    What clients measure themselves keeps the machine's time whatever this says: how long a token lives, how long a
+    person waits for an answer.
     """
 
     def __init__(self) -> None:
