@@ -1,7 +1,8 @@
 """What a person configures: one YAML file and the environment over it, checked whole before anything is done."""
 
 from monitor.settings.logins import Logins
-from monitor.settings.model import Addresses, CredentialSettings, Reference, Settings, SourceSettings, WorkspaceSettings
+from monitor.settings.model import Addresses, CredentialSettings, Settings, SourceSettings, WorkspaceSettings
+from monitor.settings.parts import Reference
 from monitor.settings.reading import PREFIX, load
 from monitor.settings.schema import schema
 from monitor.settings.watched import Watched, watched

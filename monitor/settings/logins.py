@@ -9,7 +9,8 @@ from threading import Lock
 from monitor import bearer
 from monitor.errors import InputError, PermanentError
 from monitor.login import CLOUDS, Cloud, Credential, Kind, Login, credential
-from monitor.settings.model import CredentialSettings, Reference, Settings
+from monitor.settings.model import CredentialSettings, Settings
+from monitor.settings.parts import Reference
 
 KEY_VAULT = "7.4"
 """Version of Key Vault's interface that is spoken."""

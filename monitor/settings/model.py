@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from monitor.clock import BIN, DAY
 from monitor.login import CLOUDS, Kind
 from monitor.rules.model import Duration
+from monitor.settings.parts import File, Length, Name, Part, Reference, like
 from monitor.sources.fold import BOUND, QUERIES
 from monitor.written import nearest
 
 GUID: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
-IN_VAULT: Final = r"^https://[^/]+/secrets/[^/?#]+(/[^/?#]+)?$"
-NAME: Final = r"^[a-z0-9]+([-_][a-z0-9]+)*$"
 RESOURCE: Final = (
     r"^/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/[mM]icrosoft\.[oO]perational[iI]nsights/workspaces/[^/]+$"
 )
-
-File: TypeAlias = Annotated[Path, Field(strict=False)]
 
 
 def _kind(value: object) -> Kind:
@@ -53,87 +48,27 @@ def _source(value: str) -> str:
     return value
 
 
-def _like(pattern: str, expected: str) -> Callable[[str], str]:
-    """A check that says in words what a pattern means."""
-
-    def checked(value: str) -> str:
-        if not re.search(pattern, value):
-            raise ValueError(f"expected {expected}, got {value!r}")
-        return value
-
-    return checked
-
-
-def _positive(value: timedelta) -> timedelta:
-    if not value:
-        raise ValueError("expected a length of time greater than 0")
-    return value
-
-
 def _whole(value: timedelta) -> timedelta:
     if not value or value % BIN or (value % DAY if value > DAY else DAY % value):
         raise ValueError("expected a multiple of 5m that divides a day, or whole days, such as 1h, 6h or 1d")
     return value
 
 
-Name: TypeAlias = Annotated[
-    str,
-    AfterValidator(_like(NAME, "a name of lower-case letters and digits, with - or _ between")),
-    Field(json_schema_extra={"pattern": NAME}),
-]
 Guid: TypeAlias = Annotated[
     str,
     AfterValidator(
-        _like(GUID, "the workspace's id, a GUID; az monitor log-analytics workspace show --query customerId")
+        like(GUID, "the workspace's id, a GUID; az monitor log-analytics workspace show --query customerId")
     ),
     Field(json_schema_extra={"pattern": GUID}),
 ]
 ResourceId: TypeAlias = Annotated[
     str,
-    AfterValidator(_like(RESOURCE, "what az monitor log-analytics workspace show --query id says, /subscriptions/...")),
+    AfterValidator(like(RESOURCE, "what az monitor log-analytics workspace show --query id says, /subscriptions/...")),
     Field(json_schema_extra={"pattern": RESOURCE}),
-]
-SecretAddress: TypeAlias = Annotated[
-    str,
-    AfterValidator(_like(IN_VAULT, "an address such as https://NAME.vault.azure.net/secrets/NAME")),
-    Field(json_schema_extra={"pattern": IN_VAULT}),
 ]
 Https: TypeAlias = Annotated[str, AfterValidator(_https)]
 SourceName: TypeAlias = Annotated[str, AfterValidator(_source)]
-Length: TypeAlias = Annotated[Duration, AfterValidator(_positive)]
 Whole: TypeAlias = Annotated[Duration, AfterValidator(_whole)]
-
-
-class Part(BaseModel):
-    """A mapping of the settings: no key but those it knows, no value of another kind."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Reference(Part):
-    """Where a secret is to be found: exactly one of `env`, `file` and `key_vault`. It never holds the secret."""
-
-    env: str = Field(default="", description="Name of the environment variable that holds it.")
-    file: File | None = Field(default=None, description="File that holds it; a final newline is not part of it.")
-    key_vault: SecretAddress = Field(
-        default="", description="Address of a Key Vault secret, such as https://NAME.vault.azure.net/secrets/NAME."
-    )
-    credential: str = Field(default="default", description="For `key_vault`: the credential that may read it.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _not_in_clear(cls, value: object) -> object:
-        if not isinstance(value, dict) and not isinstance(value, Reference):
-            raise ValueError(
-                "a secret in clear is refused; expected where it is: {env: NAME}, {file: PATH} or {key_vault: URL}"
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _one(self) -> Reference:
-        if sum(map(bool, (self.env, self.file, self.key_vault))) != 1:
-            raise ValueError("expected exactly one of env, file and key_vault")
-        return self
 
 
 class Addresses(Part):
