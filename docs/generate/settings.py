@@ -12,9 +12,16 @@ from monitor import settings
 PARTS: Final = {
     "CredentialSettings": "credentials.&lt;name&gt;",
     "Addresses": "credentials.&lt;name&gt;.addresses",
-    "Reference": "credentials.&lt;name&gt;.secret",
+    "Reference": "credentials.&lt;name&gt;.secret, slack.token, notifiers.&lt;name&gt;.url and the like",
     "WorkspaceSettings": "workspaces.&lt;name&gt;",
     "SourceSettings": "workspaces.&lt;name&gt;.sources.&lt;source&gt;",
+    "SlackSettings": "slack",
+    "MayAct": "slack.may_act",
+    "NotifierSettings": "notifiers.&lt;name&gt;",
+    "RouteSettings": "routes, each",
+    "HoursSettings": "routes, each: hours",
+    "EscalationSettings": "routes, each: escalate",
+    "PolicySettings": "policy",
 }
 """The parts of the settings in the order they are told, with where they stand."""
 
@@ -60,5 +67,6 @@ def _rows(one: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def _choices(about: dict[str, Any]) -> str:
-    known = about.get("enum") or (settings.schema()["$defs"]["Kind"]["enum"] if "$ref" in about else ())
+    named = about.get("$ref", "").rpartition("/")[2]
+    known = about.get("enum") or (settings.schema()["$defs"][named].get("enum") if named else ())
     return f" One of {', '.join(f'`{one}`' for one in known)}." if known else ""

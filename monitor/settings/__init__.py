@@ -2,8 +2,10 @@
 
 from monitor.settings.logins import Logins
 from monitor.settings.model import Addresses, CredentialSettings, Settings, SourceSettings, WorkspaceSettings
+from monitor.settings.notifying import MayAct, NotifierSettings, SlackSettings
 from monitor.settings.parts import Reference
 from monitor.settings.reading import PREFIX, load
+from monitor.settings.routing import EscalationSettings, HoursSettings, PolicySettings, RouteSettings
 from monitor.settings.schema import schema
 from monitor.settings.watched import Watched, watched
 
@@ -11,9 +13,16 @@ __all__ = [
     "PREFIX",
     "Addresses",
     "CredentialSettings",
+    "EscalationSettings",
+    "HoursSettings",
     "Logins",
+    "MayAct",
+    "NotifierSettings",
+    "PolicySettings",
     "Reference",
+    "RouteSettings",
     "Settings",
+    "SlackSettings",
     "SourceSettings",
     "Watched",
     "WorkspaceSettings",

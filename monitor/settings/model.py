@@ -12,7 +12,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from monitor.clock import BIN, DAY
 from monitor.login import CLOUDS, Kind
 from monitor.rules.model import Duration
+from monitor.settings.notifying import NotifierSettings, SlackSettings
 from monitor.settings.parts import File, Length, Name, Part, Reference, like
+from monitor.settings.routing import PolicySettings, RouteSettings
 from monitor.sources.fold import BOUND, QUERIES
 from monitor.written import nearest
 
@@ -147,6 +149,10 @@ def _credentials() -> dict[str, CredentialSettings]:
     return {"default": CredentialSettings()}
 
 
+def _console() -> dict[str, NotifierSettings]:
+    return {"console": NotifierSettings(kind="console")}
+
+
 class Settings(BaseSettings):
     """Everything a person may configure. `load` makes it; paths in it are relative to the file's folder."""
 
@@ -162,3 +168,16 @@ class Settings(BaseSettings):
         description="Workspaces by a short name, under which all that is read of them is kept: a state refuses a"
         " workspace that it knows by another name.",
     )
+    slack: SlackSettings | None = Field(default=None, description="Left out, no Slack.")
+    notifiers: dict[Name, NotifierSettings] = Field(
+        default_factory=_console,
+        min_length=1,
+        description="Where messages go, by a short name; left out, one `console`.",
+    )
+    routes: tuple[RouteSettings, ...] = Field(
+        default=(), strict=False, description="Who is told of what; left out, every notifier of everything."
+    )
+    identities: File | None = Field(
+        default=None, description="File that says who owns what, read again whenever it changes."
+    )
+    policy: PolicySettings = Field(default_factory=PolicySettings, description="How patient triage is.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -13,12 +13,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
-from monitor.clock import DAY
 from monitor.errors import InputError
-from monitor.login import Kind
+from monitor.settings.crossing import crossed
 from monitor.settings.model import Settings
-from monitor.settings.watched import watched
-from monitor.written import Place, document, line, mistakes, nearest, plain
+from monitor.written import Place, document, line, mistakes, plain
 
 PREFIX: Final = "MINTWATCH__"
 """What names of variables that are settings start with; their parts are joined by two underscores."""
@@ -50,7 +48,7 @@ def load(path: Path | None, environment: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         settings, found = None, list(mistakes(error, Settings))
     if settings is not None:
-        found = list(_crossed(settings))
+        found = list(crossed(settings))
     if found or wrong or settings is None:
         found.sort(key=lambda one: line(written, one[0]))
         raise InputError(
@@ -100,57 +98,6 @@ def _where(path: Path | None, written: CommentedMap, variables: Mapping[str, str
         if name in variables:
             return name
     return PREFIX.rstrip("_") if path is None else f"{path}:{line(written, place)}"
-
-
-def _crossed(settings: Settings) -> Iterator[tuple[Place, str]]:
-    """What is wrong about settings that are right one by one."""
-    for short in settings.workspaces:
-        yield from _of_workspace(settings, short)
-    for one in watched(settings):
-        short, source = one.name.split(".")
-        if not one.overlap < one.bound:
-            yield ("workspaces", short, "sources", source, "overlap"), "expected overlap < bound"
-        if not one.query.settle < one.bound:
-            yield ("workspaces", short, "sources", source, "bound"), "expected settle < bound"
-        if one.step > DAY:
-            yield ("workspaces", short, "sources", source, "step"), "expected at most a day, such as 1h, 6h or 1d"
-    if not watched(settings):
-        yield ("workspaces",), "nothing is watched: every source of every workspace has enabled: false"
-    for name, chosen in settings.credentials.items():
-        yield from _unused(name, chosen.kind, chosen.model_fields_set)
-        if chosen.secret is not None and chosen.secret.key_vault:
-            what = "a secret to log in with cannot be in a Key Vault that asks for a login; expected env or file"
-            yield ("credentials", name, "secret"), what
-
-
-def _of_workspace(settings: Settings, short: str) -> Iterator[tuple[Place, str]]:
-    known, workspace, at = settings.credentials, settings.workspaces[short], ("workspaces", short)
-    named: list[tuple[Place, str]] = [((*at, "credential"), workspace.credential)]
-    named += [((*at, "sources", name, "credential"), one.credential) for name, one in workspace.sources.items()]
-    for place, credential in named:
-        if credential and credential not in known:
-            yield place, f"no credential {credential!r}{nearest(credential, known)}; there is {', '.join(known)}"
-    first = next(name for name, one in settings.workspaces.items() if one.id.lower() == workspace.id.lower())
-    if first != short:
-        yield (*at, "id"), f"the same workspace as {first!r}: its rows would count twice"
-    if not workspace.slice <= workspace.catch_up <= workspace.history:
-        yield (*at, "catch_up"), "expected slice <= catch_up <= history"
-
-
-def _unused(name: str, kind: Kind, given: set[str]) -> Iterator[tuple[Place, str]]:
-    for key in sorted(given & set(USES) - USED[kind]):
-        yield ("credentials", name, key), f"kind {kind.value!r} makes no use of the key {key!r}"
-
-
-USES: Final = ("tenant_id", "client_id", "token_file", "certificate", "secret")
-USED: Final = {
-    Kind.WORKLOAD_IDENTITY: {"tenant_id", "client_id", "token_file"},
-    Kind.MANAGED_IDENTITY: {"client_id"},
-    Kind.CLIENT_CERTIFICATE: {"tenant_id", "client_id", "certificate", "secret"},
-    Kind.AZURE_CLI: {"tenant_id"},
-    Kind.CLIENT_SECRET: {"tenant_id", "client_id", "secret"},
-}
-"""The keys that each kind of credential looks at, of those that only some do."""
 
 
 def _anchored(model: Model, folder: Path) -> Model:
