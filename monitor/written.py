@@ -91,7 +91,7 @@ def _keys(model: type[BaseModel], place: Sequence[str | int]) -> Iterable[str]:
         if not models:
             return ()
         model = models[0]
-    return model.model_fields
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
