@@ -11,7 +11,7 @@ class Cloud:
     """Addresses of one Azure cloud. They move together: a token of one is refused by every other.
 
     `authority` issues tokens, `query` answers KQL, `arm` knows workspaces and role assignments; `audience` and `vault`
-    are whom tokens for Log Analytics and Key Vault are made out to.
+    are whom tokens for Log Analytics and Key Vault are made out to. `portal` is for people; '' is unknown.
     """
 
     authority: str
@@ -19,6 +19,7 @@ class Cloud:
     audience: str
     arm: str
     vault: str = "https://vault.azure.net"
+    portal: str = ""
 
 
 PUBLIC: Final = Cloud(
@@ -26,6 +27,7 @@ PUBLIC: Final = Cloud(
     query="https://api.loganalytics.azure.com",
     audience="https://api.loganalytics.io",  # asked for by the current name of the endpoint, too
     arm="https://management.azure.com",
+    portal="https://portal.azure.com",
 )
 US_GOVERNMENT: Final = Cloud(
     authority="https://login.microsoftonline.us",
@@ -33,6 +35,7 @@ US_GOVERNMENT: Final = Cloud(
     audience="https://api.loganalytics.us",
     arm="https://management.usgovcloudapi.net",
     vault="https://vault.usgovcloudapi.net",
+    portal="https://portal.azure.us",
 )
 CHINA: Final = Cloud(
     authority="https://login.chinacloudapi.cn",
@@ -40,6 +43,7 @@ CHINA: Final = Cloud(
     audience="https://api.loganalytics.azure.cn",
     arm="https://management.chinacloudapi.cn",
     vault="https://vault.azure.cn",
+    portal="https://portal.azure.cn",
 )
 CLOUDS: Final = {"public": PUBLIC, "us_government": US_GOVERNMENT, "china": CHINA}
 """The clouds by the name a configuration uses."""

@@ -19,6 +19,7 @@ from monitor.store import Store
 from monitor.worker.app import App, Progress, silent
 from monitor.worker.health import NAME, HealthSource
 from monitor.worker.places import Places
+from monitor.worker.pointing import Portal
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,14 @@ class Watch:
     """An app over the configured workspaces; `every` says how often each of its sources is to be asked.
 
     `origins` are the ids of the workspaces that sources read, by the source's name: one id under two names would count
-    every row twice.
+    every row twice. `portals` are where people read the rows of the same sources.
     """
 
     app: App
     every: Mapping[str, timedelta]
     workspaces: tuple[Workspace, ...]
     origins: Mapping[str, str]
+    portals: Mapping[str, Portal]
 
 
 @contextmanager
@@ -70,7 +72,8 @@ def watch(
         quickest = min(every.values(), default=timedelta(minutes=5))
         origins = {one.name: one.workspace.id.lower() for one in chosen}
         _remember(store, sources, origins)
-        yield Watch(app, {**every, NAME: quickest}, tuple(places.workspaces.values()), origins)
+        portals = {one.name: _portal(one, logins) for one in chosen}
+        yield Watch(app, {**every, NAME: quickest}, tuple(places.workspaces.values()), origins, portals)
 
 
 def _remember(store: Store, sources: Sequence[LogAnalyticsSource], origins: Mapping[str, str]) -> None:
@@ -105,6 +108,11 @@ def _source(one: Watched, places: Places) -> LogAnalyticsSource:
         bound=one.bound,
         step=one.step,
     )
+
+
+def _portal(one: Watched, logins: Logins) -> Portal:
+    login = logins.credential(one.credential).login
+    return Portal(one.workspace.resource_id, login.tenant_id, login.cloud.portal)
 
 
 def _backlog(workspace: WorkspaceSettings) -> Backlog:
