@@ -13,6 +13,7 @@ from monitor.model.findings import (
     together,
 )
 from monitor.model.incidents import Decision, Incident, Link, Reason, State
+from monitor.model.matching import fits, matcher
 from monitor.model.messages import (
     Band,
     Delivery,
@@ -65,6 +66,8 @@ __all__ = [
     "Wanted",
     "Window",
     "digest",
+    "fits",
     "kind_of_evidence",
+    "matcher",
     "together",
 ]
