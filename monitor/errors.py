@@ -3,6 +3,8 @@
 Adapters translate what libraries raise into these; nothing above an adapter sees an azure, slack, duckdb or OS error.
 """
 
+from datetime import timedelta
+
 
 class MintwatchError(Exception):
     """Something mintwatch can name. The message says where, what, and what was expected."""
@@ -26,6 +28,18 @@ class FrameError(MintwatchError):
 
 class TransientError(MintwatchError):
     """It may work next time: the watermark stays where it was."""
+
+
+class LaterError(TransientError):
+    """It was not done, and may be tried again `after` that long, not before."""
+
+    def __init__(self, message: str, after: timedelta) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class UnsureError(TransientError):
+    """Nobody can say whether it was done: find out before it is tried again."""
 
 
 class PermanentError(MintwatchError):

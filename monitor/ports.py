@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from monitor.coverage import Hearing
-from monitor.model import Message, Name, Window
+from monitor.model import Delivery, Name, Part, Window
 
 Tables: TypeAlias = "Mapping[str, pa.Table | Sequence[Path]]"
 """What a query may read: an Arrow table, or Parquet files scanned where they lie."""
@@ -203,16 +203,34 @@ class Detector(Protocol):
 
 
 class Notifier(Protocol):
-    """Takes a message to people."""
+    """Takes messages to people.
+
+    `parts` are those it wants. One without `Part.CARD` gets news of every decision that is told. One with it gets a card
+    for each incident, to be changed whenever the truth changes, and news of what people should look up for.
+    """
 
     name: str
+    parts: frozenset[Part]
 
-    def send(self, message: Message) -> str:
-        """Deliver it and return a reference that a later message about the same incident may update.
+    def send(self, delivery: Delivery) -> str:
+        """Deliver it, or change what was delivered under `delivery.ref`; returns the reference by which to change it.
 
         Raises
         ------
         TransientError, PermanentError
-            If it was not delivered.
+            If it was not delivered. `UnsureError` if nobody can say; `LaterError` if it is known when to come back.
+        """
+        ...
+
+    def find(self, delivery: Delivery) -> str:
+        """The reference under which a delivery of the same key arrived, '' if none did.
+
+        Asked after a try of which nobody knows how it ended, before it is repeated. One that cannot find out answers
+        '', and so delivers at least once.
+
+        Raises
+        ------
+        TransientError, PermanentError
+            If that could not be found out now.
         """
         ...

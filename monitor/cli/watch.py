@@ -21,7 +21,7 @@ from monitor.cli.logs import logs
 from monitor.cli.opening import CONFIG, ConfigOption, JsonOption, configured, engine, load_rules
 from monitor.cli.screen import OUT, cell, complain, dump, progress, say, table, warn
 from monitor.clock import iso
-from monitor.model import Message
+from monitor.model import Delivery, Message, Part
 from monitor.notifiers.console import ConsoleNotifier
 from monitor.ports import Notifier
 from monitor.store import Store
@@ -35,13 +35,19 @@ BUSY: Final = 75
 class Kept:
     """A console for machines: it keeps the messages."""
 
-    name: str = ConsoleNotifier.name
+    name: str = "console"
+    parts: frozenset[Part] = frozenset({Part.NEWS})
     messages: list[Message] = field(default_factory=list)
 
-    def send(self, message: Message) -> str:
-        """Keep it; the reference is the incident's id."""
-        self.messages.append(message)
-        return message.incident
+    def send(self, delivery: Delivery) -> str:
+        """Keep it; the reference is its key."""
+        if isinstance(delivery.message, Message):
+            self.messages.append(delivery.message)
+        return delivery.key
+
+    def find(self, delivery: Delivery) -> str:  # noqa: ARG002
+        """Nothing: it was kept in memory."""
+        return ""
 
 
 def tick(config: ConfigOption = CONFIG, json: JsonOption = False) -> None:

@@ -144,6 +144,7 @@ class Queued:
     """A message in the outbox: what is wanted, how often it was tried, and what came of it.
 
     `ref` is '' until it was sent once; `wanted_at` is when it was wanted last, `not_before` when it may be tried next.
+    `unsure`: an earlier try began, and nobody knows how it ended.
     """
 
     seq: int
@@ -156,6 +157,7 @@ class Queued:
     wanted_at: datetime
     error: str = ""
     permanent: bool = False
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.hostile import clean, clip
-from monitor.model import Level, Message, State
+from monitor.model import Delivery, Digest, Level, Message, Part, State
 
 STYLES = {
     Level.CRITICAL: "bold white on red",
@@ -24,15 +24,29 @@ LIMIT = 300
 class ConsoleNotifier:
     """Prints each message; nothing in it is read as markup or as a terminal's control sequence."""
 
-    name = "console"
+    parts = frozenset({Part.NEWS, Part.DIGEST})
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, name: str = "console") -> None:
+        self.name = name
         self.console = console or Console()
 
-    def send(self, message: Message) -> str:
+    def send(self, delivery: Delivery) -> str:
         """Print it; the reference is the incident's id."""
-        self.console.print(render(message))
-        return message.incident
+        message = delivery.message
+        self.console.print(summary(message) if isinstance(message, Digest) else render(message))
+        return message.id if isinstance(message, Digest) else message.incident
+
+    def find(self, delivery: Delivery) -> str:  # noqa: ARG002
+        """Nothing: what a terminal showed is gone."""
+        return ""
+
+
+def summary(digest: Digest) -> Group:
+    """A storm's one message: how many incidents, and the worst of them."""
+    head = Text(" STORM ", style=STYLES[Level.CRITICAL])
+    head.append(f" {digest.incidents:,} more incidents from {digest.findings:,} findings", style="bold")
+    lines = [Text(f"  {one.level.value:8} {_shown(one.headline)}  {one.incident}") for one in digest.worst]
+    return Group(head, *lines)
 
 
 def render(message: Message) -> Group:

@@ -6,15 +6,18 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from monitor.model import Decision, Finding, Incident, Name, Notice, Reason, State
+from monitor.model import Decision, Finding, Incident, Link, Name, Reason, State, Wanted
 from monitor.store import bodies
-from monitor.store.health import Health
 from monitor.store.opening import moment, stamp
+from monitor.store.outbox import queue
+from monitor.store.people import People
 
 _TOLD = json.dumps([one.value for one in Reason if one.told])
+_LIVE = json.dumps([one.value for one in State if one.live])
+_DECIDED = "incident, notifier, at, reason, because, surprise, level, findings"
 
 
-class Store(Health):
+class Store(People):
     """Facts and control of one state directory; in a temporary directory that goes away if `directory` is None.
 
     Parameters
@@ -43,11 +46,16 @@ class Store(Health):
         decisions: Iterable[Decision],
         upto: Mapping[str, int] | None = None,
         settled: int = 0,
+        *,
+        wanted: Iterable[Wanted] = (),
+        links: Iterable[Link] = (),
+        at: datetime | None = None,
     ) -> None:
         """Keep what a tick concluded, in one transaction.
 
         That is how far each rule judged each source, findings (with their incident and its decision), incidents,
-        decisions, and per rule up to which change of facts it judged (`upto`). Changes up to `settled` are forgotten.
+        decisions, and per rule up to which change of facts it judged (`upto`); the messages that are `wanted`
+        since `at`, and what incidents have in common. Changes up to `settled` are forgotten.
         """
         with self._control.transaction() as control:
             control.executemany(
@@ -79,9 +87,27 @@ class Store(Health):
                 [(one.id, one.subject, one.state, stamp(one.last_at), bodies.dump(one)) for one in incidents],
             )
             control.executemany(
-                "insert into decisions (incident, notifier, at, reason) values (?, ?, ?, ?)",
-                [(one.incident, one.notifier, stamp(one.at), one.reason) for one in decisions],
+                f"insert into decisions ({_DECIDED}) values (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+                [
+                    (
+                        one.incident,
+                        one.notifier,
+                        stamp(one.at),
+                        one.reason,
+                        one.because,
+                        one.surprise,
+                        one.level,
+                        one.findings,
+                    )
+                    for one in decisions
+                ],
             )
+            control.executemany(
+                "insert or ignore into links values (?, ?, ?)",
+                [(one.incident, one.other, one.because) for one in links],
+            )
+            if at is not None:
+                queue(control, wanted, at)
 
     def judged(self) -> dict[tuple[str, str], datetime]:
         """How far each (rule, source) was judged."""
@@ -112,9 +138,11 @@ class Store(Health):
         return [bodies.incident(body) for (body,) in rows]
 
     def recent(self, since: datetime) -> list[Incident]:
-        """Incidents that are open, or whose last bucket ends at or after `since`, oldest first."""
+        """Incidents that are live, or whose last bucket ends at or after `since`, oldest first."""
         rows = self._control.rows(
-            "select body from incidents where state = ? or last_at >= ? order by rowid", (State.OPEN, stamp(since))
+            """select body from incidents where state in (select value from json_each(?)) or last_at >= ?
+               order by rowid""",
+            (_LIVE, stamp(since)),
         )
         return [bodies.incident(body) for (body,) in rows]
 
@@ -126,51 +154,25 @@ class Store(Health):
     def decisions(self, incident: str) -> list[Decision]:
         """Every decision about one incident, in order."""
         rows = self._control.rows(
-            "select incident, notifier, at, reason from decisions where incident = ? order by seq", (incident,)
+            f"select {_DECIDED} from decisions where incident = ? order by seq",  # noqa: S608
+            (incident,),
         )
         return [bodies.decision(*row) for row in rows]
 
-    def note(self, notice: Notice) -> None:
-        """Keep the proof that a notifier took a message; written after the send."""
-        with self._control.transaction() as control:
-            control.execute(
-                "insert into notices values (?, ?, ?, ?)",
-                (notice.incident, notice.notifier, stamp(notice.at), notice.ref),
-            )
-            control.execute(
-                "delete from refused where incident = ? and notifier = ? and at = ?",
-                (notice.incident, notice.notifier, stamp(notice.at)),
-            )
-
-    def refuse(self, decision: Decision, notifier: str) -> None:
-        """Keep that this notifier could not take the message of a decision, until it does or it is given up."""
-        with self._control.transaction() as control:
-            control.execute(
-                "insert or ignore into refused values (?, ?, ?)", (decision.incident, notifier, stamp(decision.at))
-            )
-
-    def give_up(self, before: datetime) -> list[tuple[str, str, datetime]]:
-        """Forget the refused messages of decisions before then: (notifier, incident, when decided), oldest first."""
-        with self._control.transaction() as control:
-            rows = control.execute(
-                "delete from refused where at < ? returning notifier, incident, at", (stamp(before),)
-            ).fetchall()
-        return [(notifier, one, moment(at)) for notifier, one, at in sorted(rows, key=lambda row: row[::-1])]
-
-    def notices(self, incident: str) -> list[Notice]:
-        """Every notice about one incident, in order."""
+    def told(self, incidents: Iterable[str]) -> dict[tuple[str, str], Decision]:
+        """Of each incident and notifier the last decision that was told."""
         rows = self._control.rows(
-            "select incident, notifier, at, ref from notices where incident = ? order by rowid", (incident,)
+            f"""select {_DECIDED} from decisions where seq in (
+                select max(seq) from decisions where incident in (select value from json_each(?))
+                and reason in (select value from json_each(?)) group by incident, notifier)""",  # noqa: S608
+            (json.dumps(list(incidents)), _TOLD),
         )
-        return [Notice(one, notifier, moment(at), ref) for one, notifier, at, ref in rows]
+        return {(one.incident, one.notifier): one for one in (bodies.decision(*row) for row in rows)}
 
-    def owed(self, notifier: str, since: datetime) -> list[Decision]:
-        """Decisions from `since` on that are to be told and of which this notifier gave no notice, oldest first."""
+    def openings(self, since: datetime) -> list[Decision]:
+        """Decisions since then by which incidents were opened, again or anew, or kept back in a storm; in order."""
         rows = self._control.rows(
-            """select incident, notifier, at, reason from decisions
-               where at >= ? and reason in (select value from json_each(?)) and not exists (
-               select * from notices where notices.incident = decisions.incident and notices.at = decisions.at
-               and notices.notifier = ?) order by seq""",
-            (stamp(since), _TOLD, notifier),
+            f"select {_DECIDED} from decisions where at >= ? and reason in (?, ?, ?) order by seq",  # noqa: S608
+            (stamp(since), Reason.OPENED, Reason.REOPENED, Reason.STORM),
         )
         return [bodies.decision(*row) for row in rows]

@@ -18,7 +18,7 @@ import pyarrow as pa
 from monitor.clock import DAY, floor, midnight
 from monitor.errors import FrameError, MintwatchError
 from monitor.frames import FACTS, SCORES, conform, conform_facts
-from monitor.model import Message, Window
+from monitor.model import Delivery, Message, Part, Window, digest
 from monitor.ports import Counts, Detector, LogSource, Notifier, Past
 
 FRAMES: Final = ("activity", "spans", "after", "days")
@@ -148,7 +148,7 @@ def notifier(sends: Notifier, message: Message) -> tuple[str, ...]:
 
 def _sent(sends: Notifier, message: Message) -> Iterator[str]:
     try:
-        ref = sends.send(message)
+        ref = sends.send(Delivery(digest(message.headline), Part.NEWS, message))
     except MintwatchError as error:
         yield f"send: expected it to be delivered: {error}"
         return

@@ -17,7 +17,8 @@ from monitor.triage import quiet, triage, waiting
 from monitor.worker.app import App, Report
 from monitor.worker.gathering import gather
 from monitor.worker.judging import Judged
-from monitor.worker.ticking import DEFAULT_NOTIFIER, give_up, judge_all, judged_until, notify
+from monitor.worker.telling import tell, wanted
+from monitor.worker.ticking import DEFAULT_NOTIFIER, judge_all, judged_until
 
 FOREVER = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
 KEPT = 400 * DAY
@@ -98,12 +99,12 @@ def _triage(
             [(one, triaged.belongs[one.key], reasons[triaged.belongs[one.key]]) for one in found],
             triaged.incidents,
             triaged.decisions,
+            wanted=[each for one in app.notifiers for each in wanted(triaged.decisions, one)],
+            at=tick,
         )
         decisions += triaged.decisions
-        lost += give_up(app, tick)
-        notify(app, tick)
-    unsent = [*lost, *give_up(app, stretch.end), *notify(app, stretch.end)]
-    return tuple(incidents.values()), tuple(decisions), tuple(unsent)
+        lost += [one for one in tell(app, tick) if "given up" in one]
+    return tuple(incidents.values()), tuple(decisions), (*lost, *tell(app, stretch.end))
 
 
 def _stand(app: App, judged: Sequence[Judged], hearing: Mapping[str, Hearing], end: datetime) -> None:

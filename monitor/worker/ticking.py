@@ -11,12 +11,9 @@ from itertools import takewhile
 from typing import TypeVar
 
 from monitor.aggregate import Held, asked
-from monitor.clock import BIN, DAY, floor, iso, midnight
+from monitor.clock import BIN, DAY, floor, midnight
 from monitor.coverage import Hearing
-from monitor.errors import StateError
-from monitor.model import Decision, Finding, Name, Notice, Window
-from monitor.notify import compose
-from monitor.ports import Notifier
+from monitor.model import Finding, Window
 from monitor.rules import Rule
 from monitor.store import Standing
 from monitor.triage import Triaged, triage
@@ -24,13 +21,12 @@ from monitor.worker.app import App, Report, RuleReport, SourceReport
 from monitor.worker.gathering import gather
 from monitor.worker.guard import guarded, told
 from monitor.worker.judging import Judged, hear, judge
+from monitor.worker.telling import tell, wanted
 
 log = logging.getLogger("mintwatch.worker")
 T = TypeVar("T")
 WIDEST = timedelta(hours=24)
 """No bucket is wider than a day: a changed bin touches no bucket that starts earlier than this before it."""
-OWED = 3 * DAY
-"""How old a decision may be and still be told by a notifier that failed, or is new."""
 PATIENCE = 7 * DAY
 """For how long the work of a rule that keeps failing is kept for it, at the cost of judging all that again."""
 JOURNAL = 30 * DAY
@@ -61,7 +57,7 @@ def judge_and_tell(app: App, as_of: datetime, gathered: Sequence[SourceReport]) 
     known = app.store.known(min(one.bucket for one in found)) if found else set()
     new = sorted((one for one in found if one.key not in known), key=lambda one: (one.time, one.key))
     triaged = conclude(app, new, judged, hearing, standing, as_of)
-    unsent = [*give_up(app, as_of), *notify(app, as_of)]
+    unsent = tell(app, as_of)
     app.store.forget(as_of - JOURNAL)
     return Report(as_of, tuple(gathered), tuple(rules), triaged.incidents, triaged.decisions, tuple(unsent))
 
@@ -143,6 +139,8 @@ def conclude(
         triaged.incidents,
         triaged.decisions,
         *_judged_upto(app, standing, judged, now),
+        wanted=[each for one in app.notifiers for each in wanted(triaged.decisions, one)],
+        at=now,
     )
     return triaged
 
@@ -153,47 +151,6 @@ def judged_until(
     """Per rule and source, how far the source can be judged now; late ones too, for they hold back a resolution."""
     reach = {name: one.reach(now, watermarks[name]) - one.settle for name, one in hearing.items()}
     return {one.rule.id: {name: reach[name] for name in one.sources if name in reach} for one in judged}
-
-
-def notify(app: App, now: datetime) -> list[str]:
-    """Send every notifier what it is owed, oldest first; returns what could not be sent, and is tried again next time.
-
-    A notice is written after each send. A crash between the two sends once more: never lost comes first.
-    """
-    owed = {one.name: app.store.owed(one.name, now - OWED) for one in app.notifiers}
-    if not any(owed.values()):
-        return []
-    names = app.store.names()
-    unsent = []
-    for notifier in app.notifiers:
-        for decision in owed[notifier.name]:
-            error = guarded(notifier.name, partial(_send, app, notifier, decision, names, now), told)
-            if error:
-                app.store.refuse(decision, notifier.name)
-                unsent.append(f"{notifier.name}: {decision.incident}: {error}")
-    return unsent
-
-
-def give_up(app: App, now: datetime) -> list[str]:
-    """What a notifier could not take for so long that it is not tried again; each is said once."""
-    lost = [
-        f"{notifier}: {incident}: given up, not sent within {OWED.days} days of {iso(at)}"
-        for notifier, incident, at in app.store.give_up(now - OWED)
-    ]
-    for one in lost:
-        log.error("given up", extra={"part": "notify", "error": one})
-    return lost
-
-
-def _send(app: App, notifier: Notifier, decision: Decision, names: Mapping[str, Name], now: datetime) -> str:
-    """Compose the message, send it, then write the notice; '' because nothing went wrong."""
-    incident = app.store.incident(decision.incident)
-    if incident is None:
-        raise StateError(f"{app.store.directory}: expected incident {decision.incident}, of which a decision is kept")
-    findings = [one for one, _, _ in app.store.findings(incident.id)]
-    ref = notifier.send(compose(decision, incident, findings, {rule.id: rule for rule in app.rules}, names, now))
-    app.store.note(Notice(incident.id, notifier.name, decision.at, ref))
-    return ""
 
 
 def _touched(app: App, standing: Standing, as_of: datetime) -> Window:

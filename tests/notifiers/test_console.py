@@ -5,14 +5,14 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from monitor.model import Message
+from monitor.model import Delivery, Message, Part
 from monitor.notifiers.console import ConsoleNotifier
 
 
 def printed(message: Message, *, colour: bool = False) -> str:
     out = io.StringIO()
     console = Console(file=out, width=100, force_terminal=colour, color_system="standard" if colour else None)
-    assert ConsoleNotifier(console).send(message) == message.incident
+    assert ConsoleNotifier(console).send(Delivery("key", Part.NEWS, message)) == message.incident
     return out.getvalue()
 
 

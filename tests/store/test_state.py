@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from monitor.errors import FrameError, PermanentError, StateError
 from monitor.frames import DIMENSIONS, FACTS
-from monitor.model import Decision, Finding, Incident, Level, Name, Notice, Reason, State, Window
+from monitor.model import Decision, Finding, Incident, Level, Name, Reason, State, Window
 from monitor.ports import Counts, Fetched
 from monitor.store import Store, Written
 
@@ -248,21 +248,6 @@ def test_the_newest_name_wins_and_no_name_never_does() -> None:
         assert (kept.first_at, kept.last_at) == (NOON - 2 * HOUR, NOON + 5 * HOUR)
 
 
-def test_a_message_is_owed_until_its_own_notice_is_there() -> None:
-    decided = [
-        Decision("i1", "n", NOON, Reason.OPENED),
-        Decision("i1", "n", NOON + HOUR, Reason.WORSENED),
-        Decision("i1", "n", NOON + 2 * HOUR, Reason.UNCHANGED),
-    ]
-    with Store() as store:
-        store.conclude({}, [], [incident()], decided)
-        assert store.owed("n", NOON) == decided[:2]
-        assert store.owed("n", NOON + HOUR) == decided[1:2]
-        store.note(Notice("i1", "n", NOON, "ref"))
-        assert store.owed("n", NOON) == decided[1:2]
-        assert store.owed("other", NOON) == decided[:2]
-
-
 def test_how_far_rules_judged_is_kept_per_rule_and_source() -> None:
     with Store() as store:
         store.conclude({("r", "a"): NOON}, [], [], [], {"r": 7})
@@ -349,24 +334,12 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
         reader.conclude({}, [], [incident()], [])
 
 
-def test_a_message_refused_is_given_up_once_unless_it_was_taken() -> None:
-    decided = [Decision("i1", "n", NOON + hours * HOUR, Reason.OPENED) for hours in range(3)]
-    with Store() as store:
-        for one in decided:
-            store.refuse(one, "n")
-            store.refuse(one, "n")
-        store.note(Notice("i1", "n", NOON, "ref"))
-        assert store.give_up(NOON + 2 * HOUR) == [("n", "i1", NOON + HOUR)]
-        assert store.give_up(NOON + 2 * HOUR) == []
-        assert store.give_up(NOON + 9 * HOUR) == [("n", "i1", NOON + 2 * HOUR)]
-
-
 @pytest.mark.parametrize(
     "query",
     [
         "select incident from decisions where at >= ''",
         "select key from findings where bucket >= ''",
-        "select 1 from notices where incident = '' and at = '' and notifier = ''",
+        "select seq from outbox where state in ('new', 'sending') and not_before <= '' order by rank, seq",
         "select body from incidents where state = '' or last_at >= ''",
     ],
 )

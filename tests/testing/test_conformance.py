@@ -10,7 +10,7 @@ from typing import ClassVar
 import pandas as pd
 
 from monitor.detectors.spike import Spike
-from monitor.model import Level, Message, Reason, State, Window
+from monitor.model import Delivery, Level, Message, Part, Reason, State, Window
 from monitor.ports import Fetched, Need, Past
 from monitor.testing import conformance
 from monitor.testing.sources import Event, ScriptedSource
@@ -75,9 +75,13 @@ class Silent:
     """Says nothing of where its message went."""
 
     name = "silent"
+    parts = frozenset({Part.NEWS})
 
-    def send(self, message: Message) -> str:  # noqa: ARG002
+    def send(self, delivery: Delivery) -> str:  # noqa: ARG002
         return None  # type: ignore[return-value]
+
+    def find(self, delivery: Delivery) -> str:  # noqa: ARG002
+        return ""
 
 
 def test_a_notifier_without_a_reference_is_found_out() -> None:

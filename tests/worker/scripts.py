@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from monitor.clock import floor
 from monitor.errors import TransientError
 from monitor.kql import DuckEngine
-from monitor.model import Message
+from monitor.model import Delivery, Message, Part
 from monitor.ports import LogSource, Notifier
 from monitor.rules import Rule
 from monitor.store import Store
@@ -33,12 +33,17 @@ class Memory:
     name: str = "memory"
     took: list[Message] = field(default_factory=list)
     down: bool = False
+    parts: frozenset[Part] = frozenset({Part.NEWS})
 
-    def send(self, message: Message) -> str:
+    def send(self, delivery: Delivery) -> str:
         if self.down:
             raise TransientError(f"{self.name}: down, as scripted")
-        self.took.append(message)
+        assert isinstance(delivery.message, Message)
+        self.took.append(delivery.message)
         return str(len(self.took))
+
+    def find(self, delivery: Delivery) -> str:  # noqa: ARG002
+        return ""
 
 
 def app(

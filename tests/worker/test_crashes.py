@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.kql import DuckEngine
-from monitor.model import Incident, Notice, Reason, Window
+from monitor.model import Incident, Queued, Reason, Window
 from monitor.ports import Fetched, Notifier
 from monitor.rules import Rule
 from monitor.store import Store, Written
@@ -48,15 +48,20 @@ class Dying(Store):
         super().switch(source, written, watermark)
         self._maybe("switch", after=True)
 
-    def conclude(self, *concluded: object) -> None:
+    def conclude(self, *concluded: object, **wanted: object) -> None:
         self._maybe("conclude", after=False)
-        super().conclude(*concluded)  # type: ignore[arg-type]
+        super().conclude(*concluded, **wanted)  # type: ignore[arg-type]
         self._maybe("conclude", after=True)
 
-    def note(self, notice: Notice) -> None:
-        self._maybe("note", after=False)
-        super().note(notice)
-        self._maybe("note", after=True)
+    def sending(self, one: Queued) -> None:
+        self._maybe("sending", after=False)
+        super().sending(one)
+        self._maybe("sending", after=True)
+
+    def sent(self, one: Queued, ref: str, at: datetime) -> None:
+        self._maybe("sent", after=False)
+        super().sent(one, ref, at)
+        self._maybe("sent", after=True)
 
 
 def script() -> ScriptedSource:
@@ -77,16 +82,16 @@ def run(
         tick(app([script()], judged, store, engine, [told]), at)
 
 
-STEPS = [(step, after) for step in ("write", "switch", "conclude", "note") for after in (False, True)]
+STEPS = [(step, after) for step in ("write", "switch", "conclude", "sending", "sent") for after in (False, True)]
 
 
 @pytest.mark.parametrize(("step", "after"), STEPS)
 def test_a_crash_at_any_step_loses_nothing(
     engine: DuckEngine, judged: dict[str, Rule], tmp_path: Path, step: str, after: bool
 ) -> None:
-    """Off: `owed` in `notify`, or `changes` in `_touched`, of monitor/worker/ticking.py.
+    """Off: `wanted` in `conclude`, or `changes` in `_touched`, of monitor/worker/ticking.py.
 
-    A crash between send and notice sends the message once more: at least once, never lost.
+    A notifier that cannot look up what arrived is sent a message once more after a crash between the two.
     """
     rules = [judged["failures"]]
     smooth, crashed = Memory(), Memory()
@@ -102,7 +107,7 @@ def test_a_crash_at_any_step_loses_nothing(
         assert sorted((other.directory / "facts").iterdir()) == other.live()
         assert all(len(other.notices(incident.id)) == 1 for incident in other.incidents())
     assert [one.incident for one in smooth.took] == sorted({one.incident for one in crashed.took})
-    assert len(crashed.took) == (2 if (step, after) == ("note", False) else 1)
+    assert len(crashed.took) == (2 if (step, after) == ("sent", False) else 1)
 
 
 def test_a_backlog_that_arrives_before_a_crash_is_judged_after_it(

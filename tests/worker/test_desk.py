@@ -21,7 +21,7 @@ import monitor as mintwatch
 from monitor import plugins, rules, settings
 from monitor.errors import InputError, QueryError
 from monitor.kql import DuckEngine, Source, Value
-from monitor.model import Message, Window
+from monitor.model import Delivery, Part, Window
 from monitor.sources.export import open_exports
 from monitor.store import Store
 from monitor.tables import SCHEMAS
@@ -223,9 +223,13 @@ class Stopping:
     """A notifier during whose first message Ctrl-C is pressed."""
 
     name = "stopping"
+    parts = frozenset({Part.NEWS})
 
-    def send(self, message: Message) -> str:  # noqa: ARG002
+    def send(self, delivery: Delivery) -> str:  # noqa: ARG002
         raise KeyboardInterrupt
+
+    def find(self, delivery: Delivery) -> str:  # noqa: ARG002
+        return ""
 
 
 @pytest.mark.slow

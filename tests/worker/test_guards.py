@@ -103,7 +103,7 @@ class Tampered(Store):
 
 
 def test_a_message_that_cannot_be_composed_fails_alone(engine: DuckEngine, judged: dict[str, Rule]) -> None:
-    """Off: `compose` inside the guard of `notify` of monitor/worker/ticking.py."""
+    """Off: `compose` inside the guard of `_send` of monitor/worker/telling.py."""
     source = ScriptedSource(events=tenant(2.1) + burst(END - HOUR, 20))
     with Tampered() as store:
         report = tick(app([source], [judged["failures"]], store, engine, [Memory("one"), Memory("two")]), END)
@@ -112,7 +112,7 @@ def test_a_message_that_cannot_be_composed_fails_alone(engine: DuckEngine, judge
 
 
 def test_what_was_owed_for_too_long_is_said_once(engine: DuckEngine, judged: dict[str, Rule]) -> None:
-    """Off: `give_up` of monitor/worker/ticking.py."""
+    """Off: `give_up` in `tell` of monitor/worker/telling.py."""
     bad = Memory("bad", down=True)
     source = ScriptedSource(events=[one for one in tenant(2.1) if one.at < END] + burst(END - HOUR, 20))
     with Store() as store:
@@ -124,7 +124,7 @@ def test_what_was_owed_for_too_long_is_said_once(engine: DuckEngine, judged: dic
 
 
 def test_a_replay_says_what_was_not_sent_and_sends_it_if_it_can(engine: DuckEngine, judged: dict[str, Rule]) -> None:
-    """Off: the last `notify` of `_triage` of monitor/worker/replay.py."""
+    """Off: the last `tell` of `_triage` of monitor/worker/replay.py."""
     events = tenant(2.1) + burst(END - 3 * HOUR, 20) + burst(END - HOUR, 20, "entra:2")
     for down, sent in ((True, 0), (False, 2)):
         told = Memory("memory", down=down)
@@ -155,7 +155,7 @@ def test_a_rule_that_fails_is_named_stops_nobody_and_catches_up(engine: DuckEngi
 def test_a_notifier_that_fails_is_named_and_gets_its_messages_later_once(
     engine: DuckEngine, judged: dict[str, Rule]
 ) -> None:
-    """Off: `owed` in `notify` of monitor/worker/ticking.py."""
+    """Off: `postpone` in `_send` of monitor/worker/telling.py."""
     good, bad = Memory("good"), Memory("bad", down=True)
     source = ScriptedSource(events=tenant(2.1) + burst(END - HOUR, 20))
     with Store() as store:

@@ -1,0 +1,94 @@
+"""What people did: the audit trail, silences, and acts another process asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from threading import RLock
+
+from monitor.model import Act, Entry, Incident, Link, Outcome, Silence, Wanted
+from monitor.store import bodies
+from monitor.store.opening import stamp
+from monitor.store.outbox import Outbox, queue
+
+
+class People(Outbox):
+    """Acts and silences of a state directory."""
+
+    @cached_property
+    def _decides(self) -> RLock:
+        return RLock()
+
+    @contextmanager
+    def deciding(self) -> Iterator[None]:
+        """Whoever reads an incident to write it back holds this meanwhile, so that nobody's change is lost."""
+        with self._decides:
+            yield
+
+    def record(
+        self, entry: Entry, incident: Incident | None, silences: Iterable[Silence], wanted: Iterable[Wanted]
+    ) -> None:
+        """Keep what a person did and everything that follows from it, in one transaction."""
+        with self._control.transaction() as control:
+            act = entry.act
+            control.execute(
+                "insert into acts (key, at, incident, outcome, said, body) values (?, ?, ?, ?, ?, ?)",
+                (act.key, stamp(act.at), act.incident, entry.outcome, entry.said, bodies.dump(act)),
+            )
+            if incident is not None:
+                control.execute(
+                    "update incidents set state = ?, body = ? where id = ?",
+                    (incident.state, bodies.dump(incident), incident.id),
+                )
+            control.executemany(
+                "insert or replace into silences values (?, ?, ?)",
+                [(one.id, stamp(one.expires_at), bodies.dump(one)) for one in silences],
+            )
+            queue(control, wanted, act.at)
+
+    def entry(self, key: str) -> Entry | None:
+        """What became of the first act of that key."""
+        row = self._control.row("select body, outcome, said from acts where key = ? order by seq", (key,))
+        return Entry(bodies.act(row[0]), Outcome(row[1]), row[2]) if row else None
+
+    def entries(self, incident: str | None = None, since: datetime | None = None) -> list[Entry]:
+        """The audit trail in order; of one incident, or since then, if given."""
+        rows = self._control.rows(
+            """select body, outcome, said from acts where (? is null or incident = ?) and (? is null or at >= ?)
+               order by seq""",
+            (incident, incident, stamp(since) if since else None, stamp(since) if since else None),
+        )
+        return [Entry(bodies.act(body), Outcome(outcome), said) for body, outcome, said in rows]
+
+    def silences(self, since: datetime | None = None) -> list[Silence]:
+        """Silences that expire after `since`, or all; the next to expire first."""
+        rows = self._control.rows(
+            "select body from silences where ? is null or expires_at > ? order by expires_at, id",
+            (stamp(since) if since else None, stamp(since) if since else None),
+        )
+        return [bodies.silence(body) for (body,) in rows]
+
+    def links(self, incident: str) -> list[Link]:
+        """What an incident has in common with others, seen from it."""
+        rows = self._control.rows(
+            """select incident, other, because from links where incident = ?
+               union select other, incident, because from links where other = ? order by 2, 3""",
+            (incident, incident),
+        )
+        return [Link(*row) for row in rows]
+
+    def ask_for(self, act: Act) -> None:
+        """Ask the process that writes here to perform an act."""
+        with self._control.transaction() as control:
+            control.execute("insert into requests (body) values (?)", (bodies.dump(act),))
+
+    def asked_for(self) -> list[Act]:
+        """Acts that other processes asked for, oldest first."""
+        return [bodies.act(body) for (body,) in self._control.rows("select body from requests order by seq")]
+
+    def performed(self, act: Act) -> None:
+        """Strike an act that was asked for."""
+        with self._control.transaction() as control:
+            control.execute("delete from requests where body = ?", (bodies.dump(act),))
