@@ -1,5 +1,6 @@
 """The only module that reads the clock, the arithmetic of 5-minute bins, and how times are written."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 BIN = timedelta(minutes=5)
@@ -10,6 +11,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def now() -> datetime:
     """The present, aware, UTC."""
     return datetime.now(UTC)
+
+
+def ticks() -> timedelta:
+    """A length of time that only grows: two of these say how long it was between, though the clock be set meanwhile."""
+    return timedelta(seconds=time.monotonic())
 
 
 def floor(at: datetime, step: timedelta = BIN) -> datetime:
