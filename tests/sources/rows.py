@@ -170,3 +170,13 @@ def fetched(
 def facts(table: pa.Table) -> list[dict[str, object]]:
     """Facts as rows in an order of their own."""
     return sorted(table.to_pylist(), key=lambda row: [str(value) for value in row.values()])
+
+
+def arrow(listed: Sequence[Row]) -> pa.Table:
+    """The rows as a table of text and times, as an engine finds them in a file; what is nested is JSON."""
+    names = dict.fromkeys(name for row in listed for name in row)
+    return pa.table({name: [_cell(row.get(name)) for row in listed] for name in names})
+
+
+def _cell(value: object) -> object:
+    return json.dumps(value) if isinstance(value, dict | list) else value

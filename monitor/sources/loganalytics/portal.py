@@ -95,6 +95,11 @@ def shown(
     return filled(f"{rows}\n| sort by TimeGenerated desc", "", column)
 
 
+def columns(table: str) -> frozenset[str]:
+    """The columns of FACTS by which rows of the table can be found, whatever their value."""
+    return frozenset(name for name, term in _tables()[table].terms.items() if term.like is not None)
+
+
 def _leg(table: str, picked: Sequence[str], window: Window, *, typed: bool) -> str:
     """The rows of one table; its name is in them if they are `typed`."""
     raw = _tables()[table]
