@@ -17,6 +17,8 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "errors.md": data.failures,
     "findings.md": data.findings,
     "frames.md": data.frame_pages,
+    "identities.md": settings.identities,
+    "identities.schema.json": settings.identities_schema,
     "rule-keys.md": rules.rule_keys,
     "rule.schema.json": rules.schema,
     "settings.md": settings.keys,

@@ -30,6 +30,8 @@ def init(
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    identities: Annotated[bool, typer.Option("--identities", help="That of identities.yml instead.")] = False,
+) -> None:
     """Print the JSON Schema of the settings, for editors."""
-    dump(settings.schema())
+    dump(settings.identities_schema() if identities else settings.schema())

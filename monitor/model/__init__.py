@@ -25,6 +25,7 @@ from monitor.model.messages import (
     Queued,
     Wanted,
 )
+from monitor.model.owners import Federated, Owners
 from monitor.model.people import Act, Entry, Matcher, Operator, Outcome, Owner, Person, Silence, Verb
 from monitor.model.windows import Change, Gap, GapKind, HealthEvent, Trouble, Window
 
@@ -41,6 +42,7 @@ __all__ = [
     "Digest",
     "DigestLine",
     "Entry",
+    "Federated",
     "Finding",
     "Gap",
     "GapKind",
@@ -55,6 +57,7 @@ __all__ = [
     "Operator",
     "Outcome",
     "Owner",
+    "Owners",
     "Part",
     "Person",
     "Queued",

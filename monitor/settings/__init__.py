@@ -1,12 +1,13 @@
 """What a person configures: one YAML file and the environment over it, checked whole before anything is done."""
 
+from monitor.settings.identities import IdentitiesFile, load_identities
 from monitor.settings.logins import Logins
 from monitor.settings.model import Addresses, CredentialSettings, Settings, SourceSettings, WorkspaceSettings
 from monitor.settings.notifying import MayAct, NotifierSettings, SlackSettings
 from monitor.settings.parts import Reference
 from monitor.settings.reading import PREFIX, load
 from monitor.settings.routing import EscalationSettings, HoursSettings, PolicySettings, RouteSettings
-from monitor.settings.schema import schema
+from monitor.settings.schema import identities_schema, schema
 from monitor.settings.watched import Watched, watched
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "CredentialSettings",
     "EscalationSettings",
     "HoursSettings",
+    "IdentitiesFile",
     "Logins",
     "MayAct",
     "NotifierSettings",
@@ -26,7 +28,9 @@ __all__ = [
     "SourceSettings",
     "Watched",
     "WorkspaceSettings",
+    "identities_schema",
     "load",
+    "load_identities",
     "schema",
     "watched",
 ]

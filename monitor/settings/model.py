@@ -178,6 +178,6 @@ class Settings(BaseSettings):
         default=(), strict=False, description="Who is told of what; left out, every notifier of everything."
     )
     identities: File | None = Field(
-        default=None, description="File that says who owns what, read again whenever it changes."
+        default=None, description="File that says [who owns what](identities.md), read again whenever it changes."
     )
     policy: PolicySettings = Field(default_factory=PolicySettings, description="How patient triage is.")

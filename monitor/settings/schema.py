@@ -1,4 +1,4 @@
-"""JSON Schema of the settings, for editors."""
+"""JSON Schema of the settings and of identities.yml, for editors."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from monitor.settings.identities import IdentitiesSettings
 from monitor.settings.model import Settings
 from monitor.sources.fold import QUERIES
 
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 DURATION: Final = r"^\d+[smhd]$"
 UNITS: Final = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
 
@@ -19,8 +21,13 @@ def schema() -> dict[str, Any]:
     made: dict[str, Any] = _as_written(Settings.model_json_schema())
     sources = made["$defs"]["WorkspaceSettings"]["properties"]["sources"]
     sources["propertyNames"] = {"enum": list(QUERIES)}
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Settings of mintwatch"}
-    return made | head
+    return made | {"$schema": DIALECT, "title": "Settings of mintwatch"}
+
+
+def identities_schema() -> dict[str, Any]:
+    """identities.yml as JSON Schema."""
+    made: dict[str, Any] = _as_written(IdentitiesSettings.model_json_schema())
+    return made | {"$schema": DIALECT, "title": "identities.yml of mintwatch"}
 
 
 def spoken(length: timedelta) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from monitor.settings import load, schema
+from monitor.settings import identities_schema, load, schema
 from tests.cli.conftest import Command
 
 
@@ -19,3 +19,4 @@ def test_init_writes_a_file_that_loads_and_never_over_another(mintwatch: Command
 
 def test_the_schema_is_printed(mintwatch: Command) -> None:
     assert mintwatch("settings", "schema").json == schema()
+    assert mintwatch("settings", "schema", "--identities").json == identities_schema()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from ruamel.yaml import YAML
 
-from monitor.settings import load, schema
+from monitor.settings import PolicySettings, load, load_identities, schema
 
 ID = "33333333-0000-4000-8000-000000000003"
 STARTER = (files("monitor.settings") / "starter.yml").read_text("utf-8")
@@ -61,6 +62,34 @@ def test_the_file_to_start_from_loads_and_its_comments_tell_the_defaults(tmp_pat
     assert load(path, {}) == settings
 
 
+def test_what_the_file_to_start_from_shows_of_telling_loads(tmp_path: Path) -> None:
+    head, telling = STARTER.split("# Whom to tell")
+    path = tmp_path / "mintwatch.yml"
+    path.write_text(head + "\n".join(line.removeprefix("# ") for line in telling.splitlines()[1:]))
+    settings = load(path, {})
+    assert set(settings.notifiers) == {"oncall", "hook"}
+    assert len(settings.routes) == 3
+    assert settings.policy == PolicySettings()
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "routing.md"
+
+
+def test_every_example_of_the_page_loads(tmp_path: Path) -> None:
+    least = f"workspaces: {{prod: {{id: {ID}}}}}\n"
+    found = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    owned = [text for text in found if text.startswith("# identities.yml")]
+    chosen = [text for text in found if text not in owned and "kind: pager" not in text]
+    (tmp_path / "identities.yml").write_text(owned[0])
+    owners = load_identities(tmp_path / "identities.yml")
+    assert (len(owned), len(owners.silences)) == (1, 1)
+    assert len(chosen) == 4
+    for text in chosen:
+        (tmp_path / "mintwatch.yml").write_text(least + text)
+        load(tmp_path / "mintwatch.yml", {})
+
+
 def _uncommented(line: str) -> str:
-    key = line.lstrip().removeprefix("# ").split(":")[0]
-    return line.replace("# ", "", 1) if key in {"state", "cloud", "issuer", "history", "catch_up", "slice"} else line
+    keys = {"state", "cloud", "issuer", "history", "catch_up", "slice", "policy"} | set(PolicySettings.model_fields)
+    key = line.lstrip().removeprefix("# ").split(":")[0].strip()
+    return line.replace("# ", "", 1) if key in keys else line
