@@ -56,6 +56,12 @@ class Act:
         """The text that came with the acknowledgement, as to a command."""
         return str(self.answer.get("text", "")) if isinstance(self.answer, dict) else ""
 
+    @property
+    def blocks(self) -> list[Body]:
+        """The blocks that came with the acknowledgement, as to a command."""
+        found = self.answer.get("blocks") if isinstance(self.answer, dict) else None
+        return [block for block in _listed(found) if isinstance(block, dict)]
+
 
 class Payloads:
     """What the app is told of what people do."""
@@ -198,7 +204,11 @@ def _picked(element: Body, values: list[str]) -> dict[str, Json]:
     several = kind.startswith("multi_") or kind == "checkboxes"
     for ending, name in _DIRECT.items():
         if kind.endswith(ending):
-            return {f"selected_{name}s": list(values)} if several else {f"selected_{name}": values[0]}
+            return (
+                {f"selected_{name}s": list(values)}
+                if several
+                else {f"selected_{name}": int(values[0]) if name == "date_time" else values[0]}
+            )
     offered = {str(option["value"]): option for option in _options(element)}
     if missing := [value for value in values if value not in offered]:
         raise ValueError(f"{element['action_id']!r} offers no {missing[0]!r}, only: {', '.join(offered)}")

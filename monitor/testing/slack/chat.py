@@ -83,8 +83,9 @@ def whisper(call: Call) -> Body:
     if user not in channel.members:
         raise RefusedError("user_not_in_channel")
     text, blocks, _ = said(call)
-    world.whispers.append(Whisper(channel.id, user, text, blocks, _thread(call, channel)))
-    return {"ok": True, "message_ts": world.stamps.next()}
+    seen = Whisper(channel.id, user, text, blocks, _thread(call, channel), world.stamps.next())
+    world.whispers.append(seen)
+    return {"ok": True, "message_ts": seen.ts}
 
 
 def permalink(call: Call) -> Body:

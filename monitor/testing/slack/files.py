@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 from urllib.parse import urlsplit
 
 from monitor.clock import EPOCH
@@ -16,6 +17,9 @@ from monitor.testing.slack.calls import Call, Method
 from monitor.testing.slack.http import Body, Json, RefusedError, Reply, Request
 from monitor.testing.slack.messages import Message
 from monitor.testing.slack.workspace import Workspace
+
+PICTURES: Final = frozenset({"image/png", "image/jpeg", "image/gif"})
+"""What Slack shows as a picture."""
 
 
 @dataclass(slots=True)
@@ -130,12 +134,12 @@ class Files:
         file = self.held.get(request.path.removeprefix("/files-pri/").partition("/")[0])
         if file is None or file.content is None or request.bearer != self._world.app.token:
             return Reply(404, b"not found", {"Content-Type": "text/plain"})
-        return Reply(200, file.content, {"Content-Type": _kind(file)})
+        return Reply(200, file.content, {"Content-Type": kind(file)})
 
     def _picture(self, named: Body) -> bool:
         address = urlsplit(str(named.get("url", ""))).path.removeprefix("/files-pri/").partition("/")[0]
         file = self.held.get(str(named.get("id", address)))
-        return file is not None and self.ready(file) and _kind(file) in {"image/png", "image/jpeg", "image/gif"}
+        return file is not None and self.ready(file) and kind(file) in PICTURES
 
     def _promised(self, call: Call) -> Body:
         file = File(f"F{len(self.held) + 1:010}", call.needed("filename"), call.number("length", 0, 2**30))
@@ -165,15 +169,15 @@ class Files:
         if file is None or file.content is None:
             raise RefusedError("file_not_found")
         ready = self.ready(file)
-        kind = _kind(file) if ready else ""
+        media = kind(file) if ready else ""
         shares: dict[str, Json] = {place: [{"ts": ts}] for place, ts in file.shared.items()}
         body: Body = {
             "id": file.id,
             "created": int(file.made.timestamp()),
             "name": file.name,
             "title": file.title,
-            "mimetype": kind,
-            "filetype": kind.rpartition("/")[2],
+            "mimetype": media,
+            "filetype": media.rpartition("/")[2],
             "size": file.size,
             "mode": "hosted",
             "user": self._world.app.bot.id,
@@ -183,7 +187,8 @@ class Files:
         return {"ok": True, "file": body}
 
 
-def _kind(file: File) -> str:
+def kind(file: File) -> str:
+    """What its name says it is."""
     return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
 
 

@@ -101,7 +101,8 @@ class Hooks:
             stamp = world.stamps.next()
             channel.put(Message(channel.id, stamp, app.bot.id, text, blocks, attachments, bot_id=app.bot_id))
         else:
-            world.whispers.append(Whisper(channel.id, known.user, text, blocks, call.text("thread_ts") or None))
+            thread = call.text("thread_ts") or None
+            world.whispers.append(Whisper(channel.id, known.user, text, blocks, thread, world.stamps.next()))
 
 
 def _payload(request: Request) -> Body:

@@ -131,6 +131,7 @@ class Whisper:
     text: str
     blocks: Blocks = ()
     thread_ts: str | None = None
+    ts: str = ""
 
 
 def threaded(message: Message, replies: Sequence[Message]) -> Mapping[str, Json]:

@@ -39,6 +39,7 @@ class Server:
         """Stop listening and hang up on everybody."""
         self.run(self._runner.cleanup()).result()
         self.run(_drained()).result()
+        self.run(self.loop.shutdown_default_executor()).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()

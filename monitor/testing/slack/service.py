@@ -12,9 +12,10 @@ from typing import Final, Self
 from aiohttp import web
 
 from monitor.testing.clocks import Clock
-from monitor.testing.slack import webapi
+from monitor.testing.slack import chat, webapi
 from monitor.testing.slack.acting import Act, Payloads, Values
 from monitor.testing.slack.appointments import Faults
+from monitor.testing.slack.blocks import Surface
 from monitor.testing.slack.calls import Method
 from monitor.testing.slack.faults import Effect, Fault
 from monitor.testing.slack.files import Files
@@ -22,6 +23,8 @@ from monitor.testing.slack.hooks import Hooks
 from monitor.testing.slack.http import Body, Reply, Request, refused
 from monitor.testing.slack.limits import Limits
 from monitor.testing.slack.messages import Channel, Message, Whisper
+from monitor.testing.slack.naming import named
+from monitor.testing.slack.page import PLACES, Page
 from monitor.testing.slack.server import Server, received, sent
 from monitor.testing.slack.sockets import Sockets
 from monitor.testing.slack.views import View, Views
@@ -76,6 +79,7 @@ class LocalSlack:
         self.files, self._views, self._hooks = Files(self.world), Views(self.world), Hooks(self.world)
         self._payloads = Payloads(self.world, self._views, self._hooks, self.base)
         opening = Method(self.sockets.ticket, "connections:write", frozenset({"app"}))
+        self._page = Page(self.world, self.files, self._views, self)
         self._methods = {**webapi.METHODS, **self.files.methods, **self._views.methods, OPEN: opening}
 
     def __enter__(self) -> Self:
@@ -152,6 +156,10 @@ class LocalSlack:
         with self.world.changing():
             return self.base + self._hooks.webhook(channel.id)
 
+    def page(self, channel: Channel) -> str:
+        """Where a browser on this machine shows the channel as a person would see it, with everything to press."""
+        return f"{self.base}/page/{channel.id}"
+
     def click(self, user: User, message: Message, action: str, choose: str | None = None) -> Act:
         """A person presses what is named `action` on a message, as that stands now, or chooses from it by value.
 
@@ -194,13 +202,21 @@ class LocalSlack:
         return self.deliver(payload) if view.body.get("notify_on_close") else None
 
     def slash(self, user: User, text: str, channel: Channel, command: str = "/mintwatch") -> Act:
-        """A person types a command; what is answered with the acknowledgement is in the act, and whispered."""
+        """A person types a command; what is answered with the acknowledgement is in the act, and whispered.
+
+        Raises
+        ------
+        RefusedError
+            If the answer has blocks that Slack would not show.
+        """
         with self.world.changing():
             payload = self._payloads.slash(user, command, text, channel)
         act = self.deliver(payload, "slash_commands", answers=True)
-        if act.text:
+        if act.text or act.blocks:
             with self.world.changing():
-                self.world.whispers.append(Whisper(channel.id, user.id, act.text))
+                chat.checked(self.world, act.blocks, Surface.MESSAGE)
+                stamp = self.world.stamps.next()
+                self.world.whispers.append(Whisper(channel.id, user.id, act.text, named(act.blocks), ts=stamp))
         return act
 
     def deliver(self, payload: Body, kind: str = "interactive", *, answers: bool = False) -> Act:
@@ -214,6 +230,8 @@ class LocalSlack:
         self._server.close()
 
     async def _served(self, request: web.Request) -> web.StreamResponse:
+        if request.path.startswith(PLACES):
+            return await self._page.serve(request)
         asked = await received(request)
         self.requests[asked.method] += 1
         fault = self.faults.due(asked)

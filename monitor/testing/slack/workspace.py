@@ -104,6 +104,7 @@ class Workspace:
         bot = self.user("mintwatch", bot=True)
         self.app = App("A0000000001", bot, "B0000000001", "xoxb-local-bot", "xapp-1-A0000000001-local-app")
         self._changed = threading.Condition(threading.RLock())
+        self._watchers: list[Callable[[], object]] = []
 
     def user(self, name: str, *, team: str | None = None, bot: bool = False) -> User:
         """A new person of this workspace, or of the `team` named: a guest from outside."""
@@ -129,6 +130,25 @@ class Workspace:
         with self._changed:
             yield
             self._changed.notify_all()
+            for told in self._watchers:
+                told()
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Nobody changes anything meanwhile."""
+        with self._changed:
+            yield
+
+    @contextmanager
+    def watched(self, told: Callable[[], object]) -> Iterator[None]:
+        """Meanwhile `told` is called after every change, in the thread that made it."""
+        with self._changed:
+            self._watchers.append(told)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._watchers.remove(told)
 
     def until(self, claim: Callable[[], bool], seconds: float) -> bool:
         """Whether the claim came true in time; it is asked again after every change."""
