@@ -50,8 +50,9 @@ class Message:
 
     Text comes from logs and is hostile: a renderer escapes it. `headline` has under ten words; `because` is one to two
     sentences with the number against its range; `facts` are label and value, most useful first; `status` is one line on
-    where it stands and who has it. `query` is KQL that shows the rows behind it, `link` its address in the portal.
-    `evidence`, `log` and `related` are lines; `mention` is a user or user group to call.
+    where it stands and who has it, `news` what changed since it was told last. `query` is KQL that shows the rows behind
+    it, `link` its address in the portal. `evidence`, `log` and `related` are lines; `mention` is the id of a user or
+    user group to call.
     """
 
     incident: str
@@ -70,6 +71,7 @@ class Message:
     score: float
     surprise: float
     status: str = ""
+    news: str = ""
     query: str = ""
     link: str = ""
     runbook_link: str = ""
@@ -116,6 +118,7 @@ class Delivery:
 
     `key` is opaque and the same for every try: what has arrived under it is not sent again. With a `ref`, the message
     of that reference is to be changed; with a `thread`, it is a reply to that of that reference. `picture` is a PNG.
+    It cannot have been sent before `since`; None is unknown.
     """
 
     key: str
@@ -124,6 +127,7 @@ class Delivery:
     ref: str = ""
     thread: str = ""
     picture: bytes = b""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
