@@ -11,12 +11,12 @@ from typing import Final, TypeVar
 
 from slack_sdk import WebClient
 
-from monitor.errors import LaterError, MintwatchError, PermanentError, TooLargeError, TransientError, UnsureError
+from monitor.errors import LaterError, MintwatchError, TooLargeError, TransientError, UnsureError
 from monitor.notifiers.slack import addresses
 from monitor.notifiers.slack.answers import refusal, translated
 from monitor.notifiers.slack.pacing import Pacer
 from monitor.notifiers.slack.reading import Account, Answer, Posted, Screen
-from monitor.notifiers.slack.wire import FOREIGN, SILENT, SLACK, Body, Json, items, proxy_to
+from monitor.notifiers.slack.wire import FOREIGN, SILENT, SLACK, Body, Json, items, proxy_to, usable
 
 TIMEOUT: Final = timedelta(seconds=10)
 """How long Slack may be silent before a call is given up."""
@@ -204,7 +204,9 @@ class SlackApi:
         """The answer of one call, made once, when it is its turn."""
         self._pacer.wait(method, channel)
         try:
-            return self._counted(method, lambda: self._asked(method, arguments, channel, _usable(token or self._token)))
+            return self._counted(
+                method, lambda: self._asked(method, arguments, channel, usable((token or self._token)()))
+            )
         except LaterError as error:
             self._pacer.hold(method, channel, error.after)
             raise
@@ -249,16 +251,6 @@ class SlackApi:
         finally:
             with self._counting:
                 self.counts[method, outcome] += 1
-
-
-def _usable(token: Callable[[], str]) -> str:
-    """The token, if it can stand in a header; the error of a header that cannot be sent would quote it."""
-    found = token().strip()
-    if not found.isascii() or not found.isprintable() or " " in found or not found:
-        raise PermanentError(
-            "Slack: the token is empty or holds characters no token has, expected xoxb-... or xapp-..."
-        )
-    return found
 
 
 def _form(arguments: Body) -> dict[str, str]:

@@ -12,6 +12,8 @@ from urllib.request import proxy_bypass
 
 from slack_sdk.errors import SlackClientError
 
+from monitor.errors import PermanentError
+
 Json: TypeAlias = "str | int | float | bool | Mapping[str, Json] | Sequence[Json] | None"
 Body: TypeAlias = "Mapping[str, Json]"
 
@@ -52,6 +54,20 @@ def ours(url: str, api: str) -> bool:
         return named and (there.scheme, there.port) == (home.scheme, home.port) and "@" not in there.netloc
     except ValueError:
         return False
+
+
+def usable(token: str) -> str:
+    """The token as it can stand in a header.
+
+    Raises
+    ------
+    PermanentError
+        If it cannot: the error of a header that cannot be sent would quote it.
+    """
+    found = token.strip()
+    if not found or not found.isascii() or not found.isprintable() or " " in found:
+        raise PermanentError("Slack: a token is empty or holds what no token holds, expected xoxb-... or xapp-...")
+    return found
 
 
 def text(body: object, *path: str) -> str:
