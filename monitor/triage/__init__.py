@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 
 from monitor.model import OVER_FINDINGS, Decision, Finding, Incident, Level, Reason, State, digest, together
 from monitor.rules import Rule
+from monitor.triage.routing import Escalation, Hours, Route, everything
+
+__all__ = ["Escalation", "Hours", "Policy", "Route", "Triaged", "everything", "quiet", "triage", "waiting"]
 
 TELL = 3.0
 """Surprise from which anything is told: once in 1,000 days of a subject."""
