@@ -50,9 +50,9 @@ class Message:
 
     Text comes from logs and is hostile: a renderer escapes it. `headline` has under ten words; `because` is one to two
     sentences with the number against its range; `facts` are label and value, most useful first; `status` is one line on
-    where it stands and who has it, `news` what changed since it was told last. `query` is KQL that shows the rows behind
-    it, `link` its address in the portal. `evidence`, `log` and `related` are lines; `mention` is the id of a user or
-    user group to call.
+    where it stands and who has it, `news` what changed since it was told last. `query` is KQL that shows the rows
+    behind it, `link` its address in the portal. `evidence`, `log` and `related` are lines; `mention` is the id of a
+    user or user group to call.
     """
 
     incident: str
