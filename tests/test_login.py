@@ -255,6 +255,14 @@ def test_a_secret_is_read_from_a_vault_with_the_same_login(azure: LocalAzure, lo
     assert logins.credential("default") is logins.credential("default")
 
 
+def test_what_is_needed_at_every_call_is_not_fetched_at_every_call(azure: LocalAzure, logins: Logins) -> None:
+    azure.secrets.values["slack"] = "xoxb"
+    asked = logins.revealing(Reference(key_vault=f"{azure.url}/secrets/slack"))
+    assert asked() == "xoxb"
+    azure.secrets.values["slack"] = "renewed"
+    assert asked() == "xoxb"
+
+
 def test_what_a_vault_refuses_says_what_to_do(azure: LocalAzure, logins: Logins) -> None:
     azure.secrets.values["slack"] = "xoxb"
     with pytest.raises(PermanentError, match=r"HTTP 404 .*no such secret"):

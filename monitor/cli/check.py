@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import chain
 from threading import Event
 from typing import Final
 
@@ -19,17 +20,20 @@ STYLES: Final = {Verdict.FINE: "green", Verdict.NOTE: "yellow", Verdict.UNKNOWN:
 
 
 def check(config: ConfigOption = CONFIG, json: JsonOption = False) -> None:
-    """Try settings, logins, rights and every table, and say for each finding what to do about it.
+    """Try settings, logins, rights, every table and every notifier, and say for each finding what to do about it.
 
-    Reads only. Exits with 1 if anything is wrong, with 2 if the settings themselves are; what could not be found out
-    is said, and is not wrong.
+    Reads only, and posts nothing. Exits with 1 if anything is wrong, with 2 if the settings themselves are; what could
+    not be found out is said, and is not wrong.
     """
     chosen = configured(config)
-    load_rules(chosen.rules)
+    rules = [rule.id for rule in load_rules(chosen.rules)]
     logins = Logins(chosen, os.environ)
     found: list[Checked] = []
+    now, stop = clock.now(), Event()
     try:
-        for one in checking.check(chosen, logins, clock.now(), Event()):
+        for one in chain(
+            checking.check(chosen, logins, now, stop), checking.check_telling(chosen, logins, rules, now, stop)
+        ):
             found.append(one)
             if not json:
                 _show(one)

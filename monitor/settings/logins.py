@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 
-from monitor import bearer
+from monitor import bearer, clock
 from monitor.errors import InputError, PermanentError
 from monitor.login import CLOUDS, Cloud, Credential, Kind, Login, credential
 from monitor.settings.model import CredentialSettings, Settings
@@ -14,6 +15,8 @@ from monitor.settings.parts import Reference
 
 KEY_VAULT = "7.4"
 """Version of Key Vault's interface that is spoken."""
+HELD = timedelta(minutes=10)
+"""How long a secret of a Key Vault that is needed at every call is held."""
 
 
 class Logins:
@@ -76,6 +79,24 @@ class Logins:
         if not self._environment.get(reference.env):
             raise InputError(f"{reference.env}: not set, expected a secret in this variable")
         return self._environment[reference.env]
+
+    def revealing(self, reference: Reference) -> Callable[[], str]:
+        """A function that reveals the secret, for who needs it at every call; errors as `reveal`.
+
+        Variables and files are read each time, a Key Vault every ten minutes, so that a renewed secret is noticed.
+        """
+        alone, kept = Lock(), dict[str, tuple[str, datetime]]()
+
+        def revealed() -> str:
+            with alone:
+                secret, until = kept.get("", ("", clock.EPOCH))
+                now = clock.now()
+                if now >= until:
+                    secret = self.reveal(reference)
+                    kept.update({"": (secret, now + HELD)} if reference.key_vault else {})
+                return secret
+
+        return revealed
 
     def close(self) -> None:
         """Close every connection."""

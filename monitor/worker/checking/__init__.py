@@ -1,6 +1,7 @@
-"""Checking before anything is watched: login, rights and every table, and what to do about each finding."""
+"""Checking before anything is watched: login, rights, every table, who is told, and what to do about each finding."""
 
 from monitor.worker.checking.answers import Checked, Verdict
 from monitor.worker.checking.checks import check
+from monitor.worker.checking.telling import check_telling
 
-__all__ = ["Checked", "Verdict", "check"]
+__all__ = ["Checked", "Verdict", "check", "check_telling"]
