@@ -147,7 +147,8 @@ class Wanted:
 class Queued:
     """A message in the outbox: what is wanted, how often it was tried, and what came of it.
 
-    `ref` is '' until it was sent once; `wanted_at` is when it was wanted last, `not_before` when it may be tried next.
+    `ref` is '' until it was sent once; `wanted_at` is when it was wanted last, `since` when it began to wait for that,
+    `not_before` when it may be tried next.
     `unsure`: an earlier try began, and nobody knows how it ended.
     """
 
@@ -159,6 +160,7 @@ class Queued:
     tries: int
     not_before: datetime
     wanted_at: datetime
+    since: datetime
     error: str = ""
     permanent: bool = False
     unsure: bool = False

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 
 from monitor.model import Notice, Part, Queued, Wanted, digest
 from monitor.store.health import Health
 from monitor.store.opening import moment, stamp
 
-_QUEUED: Final = """seq, key, notifier, incident, part, about, revision, ref, tries, not_before, wanted_at, error,
-    permanent, state = 'sending'"""
+_QUEUED: Final = """seq, key, notifier, incident, part, about, revision, ref, tries, not_before, wanted_at, since_at,
+    error, permanent, state = 'sending'"""
+_WAITS: Final = "(? is null or notifier = ?) and state in ('new', 'sending')"
 _FREE: Final = """not exists (
     select * from outbox as earlier
     where earlier.notifier = outbox.notifier and earlier.incident = outbox.incident and earlier.ref = ''
@@ -24,7 +27,7 @@ _FREE: Final = """not exists (
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits to be sent: how much, since when, and what was refused for good until somebody changes something."""
+    """What waits to be sent: how much, since when, and what is refused until a person changes something."""
 
     waiting: int
     oldest: datetime | None
@@ -34,24 +37,40 @@ class Backlog:
 class Outbox(Health):
     """Messages of a state directory. A message is marked before it is sent and again after, so a crash shows."""
 
+    @cached_property
+    def _listeners(self) -> list[Callable[[], object]]:
+        return []
+
+    @contextmanager
+    def listening(self, told: Callable[[], object]) -> Iterator[None]:
+        """Meanwhile `told` is called whenever something is wanted, in the thread that wants it; it must not wait."""
+        self._listeners.append(told)
+        try:
+            yield
+        finally:
+            self._listeners.remove(told)
+
     def want(self, wanted: Iterable[Wanted], at: datetime) -> None:
         """Queue messages; what is kept up to date is queued again, news and charts are not."""
         with self._control.transaction() as control:
-            queue(control, wanted, at)
+            self._queue(control, wanted, at)
 
-    def due(self, at: datetime) -> list[Queued]:
-        """What may be tried now, in the order in which it should; what waits for an earlier message is left out."""
+    def due(self, at: datetime, notifier: str | None = None, most: int = -1) -> list[Queued]:
+        """What may be tried now, in the order in which it should; what waits for an earlier message is left out.
+
+        For all notifiers unless one is named; all of it unless `most` says how many.
+        """
         rows = self._control.rows(
-            f"select {_QUEUED} from outbox where state in ('new', 'sending') and not_before <= ? and {_FREE}"  # noqa: S608
-            " order by rank, seq",
-            (stamp(at),),
+            f"select {_QUEUED} from outbox where {_WAITS} and not_before <= ? and {_FREE} order by rank, seq limit ?",  # noqa: S608
+            (notifier, notifier, stamp(at), most),
         )
         return list(map(_queued, rows))
 
-    def next_due(self) -> datetime | None:
+    def next_due(self, notifier: str | None = None) -> datetime | None:
         """When something that waits may be tried next; in the past if it may be now, None if nothing waits."""
         (at,) = self._control.row(
-            f"select min(not_before) from outbox where state in ('new', 'sending') and {_FREE}"  # noqa: S608
+            f"select min(not_before) from outbox where {_WAITS} and {_FREE}",  # noqa: S608
+            (notifier, notifier),
         )
         return moment(at) if at else None
 
@@ -75,15 +94,33 @@ class Outbox(Health):
     def postpone(
         self, one: Queued, until: datetime, error: str, *, unsure: bool = False, permanent: bool = False
     ) -> None:
-        """Keep that a try failed, and when the next may begin; `unsure` if it may have been sent all the same."""
+        """Keep that a try, or a look-up, failed and when the next may begin; `unsure` if it may have been sent."""
         with self._control.transaction() as control:
             control.execute(
-                "update outbox set state = ?, not_before = ?, error = ?, permanent = ? where seq = ?",
-                ("sending" if unsure else "new", stamp(until), error, permanent, one.seq),
+                "update outbox set state = ?, not_before = ?, error = ?, permanent = ?, tries = ? where seq = ?",
+                ("sending" if unsure else "new", stamp(until), error, permanent, one.tries + 1, one.seq),
+            )
+
+    def rest(self, notifier: str, until: datetime) -> None:
+        """Let nothing that waits for a notifier be tried before then."""
+        with self._control.transaction() as control:
+            control.execute(
+                """update outbox set not_before = ? where notifier = ? and state in ('new', 'sending')
+                   and not_before < ?""",
+                (stamp(until), notifier, stamp(until)),
+            )
+
+    def reconsider(self, notifier: str, at: datetime) -> None:
+        """Let what a notifier refused be tried at once: somebody may have mended what was wrong."""
+        with self._control.transaction() as control:
+            control.execute(
+                """update outbox set not_before = ? where notifier = ? and state in ('new', 'sending') and permanent = 1
+                   and not_before > ?""",
+                (stamp(at), notifier, stamp(at)),
             )
 
     def lose(self, one: Queued, error: str) -> None:
-        """Give up one message for good."""
+        """Give up one message, unless it is wanted anew."""
         with self._control.transaction() as control:
             control.execute("update outbox set state = 'lost', error = ? where seq = ?", (error, one.seq))
 
@@ -120,57 +157,66 @@ class Outbox(Health):
         )
         return [Notice(row[0], row[1], moment(row[2]), row[3], Part(row[4]), row[5]) for row in rows]
 
-    def backlog(self) -> Backlog:
-        """What waits, since when, and what was refused."""
+    def waiting(self, notifier: str | None = None, most: int = -1) -> list[Queued]:
+        """What waits, in the order in which it is to be sent, whether or not it may be tried now."""
+        rows = self._control.rows(
+            f"select {_QUEUED} from outbox where {_WAITS} order by rank, seq limit ?",  # noqa: S608
+            (notifier, notifier, most),
+        )
+        return list(map(_queued, rows))
+
+    def backlog(self, notifier: str | None = None) -> Backlog:
+        """What waits, since when, and what was refused; for one notifier, if named."""
         waiting, oldest = self._control.row(
-            "select count(*), min(wanted_at) from outbox where state in ('new', 'sending')"
+            f"select count(*), min(since_at) from outbox where {_WAITS}",  # noqa: S608
+            (notifier, notifier),
         )
         rows = self._control.rows(
-            f"select {_QUEUED} from outbox where permanent = 1 and state in ('new', 'sending') order by seq"  # noqa: S608
+            f"select {_QUEUED} from outbox where {_WAITS} and permanent = 1 order by seq",  # noqa: S608
+            (notifier, notifier),
         )
         return Backlog(waiting, moment(oldest) if oldest else None, tuple(map(_queued, rows)))
 
+    def untold(self, since: datetime) -> dict[str, str]:
+        """Notifiers for which something nobody was told yet has waited since before then, and what its last try said.
 
-def queue(control: sqlite3.Connection, wanted: Iterable[Wanted], at: datetime) -> None:
-    """Queue messages within a transaction of somebody else's."""
-    moment_ = stamp(at)
-    control.executemany(
-        """insert into outbox (key, notifier, incident, part, rank, about, state, not_before, wanted_at)
-           values (?, ?, ?, ?, ?, ?, 'new', ?, ?) on conflict (notifier, incident, part, about) do update set
-           revision = revision + 1, wanted_at = excluded.wanted_at,
-           not_before = case when state in ('sent', 'lost') then excluded.not_before else not_before end,
-           state = case when state = 'sending' then state else 'new' end
-           where part not in ('news', 'chart')""",
-        [
-            (
-                digest("message", one.notifier, one.incident, one.part, one.about),
-                one.notifier,
-                one.incident,
-                one.part,
-                one.part.rank,
-                one.about,
-                moment_,
-                moment_,
-            )
-            for one in wanted
-        ],
-    )
+        What only adds to a message, or changes one, is left out.
+        """
+        rows = self._control.rows(
+            """select notifier, error from outbox where state in ('new', 'sending') and ref = '' and since_at < ?
+               and part in ('card', 'digest', 'news') order by error, seq""",
+            (stamp(since),),
+        )
+        return dict(rows)
+
+    def _queue(self, control: sqlite3.Connection, wanted: Iterable[Wanted], at: datetime) -> None:
+        """Queue messages within a transaction of somebody else's; who listens is told when they look."""
+        control.executemany(
+            """insert into outbox (key, notifier, incident, part, rank, about, state, not_before, wanted_at, since_at)
+               values (?, ?, ?, ?, ?, ?, 'new', ?, ?, ?) on conflict (notifier, incident, part, about) do update set
+               revision = revision + 1, wanted_at = excluded.wanted_at,
+               since_at = case when state in ('sent', 'lost') then excluded.since_at else since_at end,
+               not_before = case when state in ('sent', 'lost') then excluded.not_before else not_before end,
+               tries = case when state = 'lost' then 0 else tries end,
+               state = case when state = 'sending' then state else 'new' end
+               where part not in ('news', 'chart')""",
+            [
+                (_key(one), one.notifier, one.incident, one.part, one.part.rank, one.about, *3 * [stamp(at)])
+                for one in wanted
+            ],
+        )
+        for told in self._listeners:
+            told()  # whoever looks now waits for the end of the transaction
+
+
+def _key(one: Wanted) -> str:
+    return digest("message", one.notifier, one.incident, one.part, one.about)
 
 
 def _queued(row: Sequence[Any]) -> Queued:
-    seq, key, notifier, incident, part, about, revision, ref, tries, not_before, wanted_at, error, permanent, unsure = (
-        row
-    )
+    seq, key, notifier, incident, part, about, revision, ref, tries, *times, error, permanent, unsure = row
+    wanted = Wanted(notifier, incident, Part(part), about)
+    not_before, wanted_at, since = map(moment, times)
     return Queued(
-        seq,
-        key,
-        Wanted(notifier, incident, Part(part), about),
-        revision,
-        ref,
-        tries,
-        moment(not_before),
-        moment(wanted_at),
-        error,
-        bool(permanent),
-        bool(unsure),
+        seq, key, wanted, revision, ref, tries, not_before, wanted_at, since, error, bool(permanent), bool(unsure)
     )

@@ -11,7 +11,7 @@ from threading import RLock
 from monitor.model import Act, Entry, Incident, Link, Outcome, Silence, Wanted
 from monitor.store import bodies
 from monitor.store.opening import stamp
-from monitor.store.outbox import Outbox, queue
+from monitor.store.outbox import Outbox
 
 
 class People(Outbox):
@@ -46,7 +46,7 @@ class People(Outbox):
                 "insert or replace into silences values (?, ?, ?)",
                 [(one.id, stamp(one.expires_at), bodies.dump(one)) for one in silences],
             )
-            queue(control, wanted, act.at)
+            self._queue(control, wanted, act.at)
 
     def entry(self, key: str) -> Entry | None:
         """What became of the first act of that key."""

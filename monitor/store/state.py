@@ -6,10 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from monitor.model import Decision, Finding, Incident, Link, Name, Reason, State, Wanted
+from monitor.model import Decision, Finding, Incident, Link, Name, Reason, State, Wanted, Window
 from monitor.store import bodies
 from monitor.store.opening import moment, stamp
-from monitor.store.outbox import queue
 from monitor.store.people import People
 
 _TOLD = json.dumps([one.value for one in Reason if one.told])
@@ -107,7 +106,7 @@ class Store(People):
                 [(one.incident, one.other, one.because) for one in links],
             )
             if at is not None:
-                queue(control, wanted, at)
+                self._queue(control, wanted, at)
 
     def judged(self) -> dict[tuple[str, str], datetime]:
         """How far each (rule, source) was judged."""
@@ -129,6 +128,14 @@ class Store(People):
             (incident, incident),
         )
         return [(bodies.finding(body), one, reason) for body, one, reason in rows]
+
+    def spoke(self, window: Window) -> list[tuple[str, str, datetime, datetime]]:
+        """(rule, subject, bucket, time) of the findings whose bucket starts in the window."""
+        rows = self._control.rows(
+            "select rule, subject, bucket, time from findings where bucket >= ? and bucket < ?",
+            (stamp(window.start), stamp(window.end)),
+        )
+        return [(rule, subject, moment(bucket), moment(time)) for rule, subject, bucket, time in rows]
 
     def incidents(self, state: State | None = None) -> list[Incident]:
         """Incidents, oldest first; only those in that state, if given."""

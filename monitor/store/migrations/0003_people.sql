@@ -8,6 +8,8 @@ update decisions set
     level = coalesce((select json_extract(body, '$.level') from incidents where id = decisions.incident), level),
     findings = coalesce((select json_extract(body, '$.findings') from incidents where id = decisions.incident), 0);
 
+create index decisions_storm on decisions (because) where reason = 'storm';
+
 -- What is to be sent, is being sent, was sent, or was given up: new, sending, sent, lost. What was wanted again while
 -- it was on its way has a higher revision than what was sent.
 create table outbox (
@@ -25,6 +27,7 @@ create table outbox (
     tries integer not null default 0,
     not_before text not null,
     wanted_at text not null,
+    since_at text not null,
     sent_at text not null default '',
     error text not null default '',
     permanent integer not null default 0,
@@ -33,11 +36,11 @@ create table outbox (
 create index outbox_state on outbox (state, rank, seq);
 create index outbox_incident on outbox (incident, notifier);
 create index outbox_ref on outbox (notifier, ref);
-insert into outbox (key, notifier, incident, part, rank, about, state, ref, not_before, wanted_at, sent_at)
-    select 'old-' || min(rowid), notifier, incident, 'news', 2, at, 'sent', ref, at, at, at from notices
+insert into outbox (key, notifier, incident, part, rank, about, state, ref, not_before, wanted_at, since_at, sent_at)
+    select 'old-' || min(rowid), notifier, incident, 'news', 2, at, 'sent', ref, at, at, at, at from notices
     group by notifier, incident, at;
-insert or ignore into outbox (key, notifier, incident, part, rank, about, state, not_before, wanted_at)
-    select 'refused-' || rowid, notifier, incident, 'news', 2, at, 'new', at, at from refused;
+insert or ignore into outbox (key, notifier, incident, part, rank, about, state, not_before, wanted_at, since_at)
+    select 'refused-' || rowid, notifier, incident, 'news', 2, at, 'new', at, at, at from refused;
 drop table notices;
 drop table refused;
 
