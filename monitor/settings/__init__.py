@@ -6,6 +6,7 @@ from monitor.settings.model import Addresses, CredentialSettings, Settings, Sour
 from monitor.settings.notifying import MayAct, NotifierSettings, SlackSettings
 from monitor.settings.parts import Reference
 from monitor.settings.reading import PREFIX, load
+from monitor.settings.routed import policy, routes
 from monitor.settings.routing import EscalationSettings, HoursSettings, PolicySettings, RouteSettings
 from monitor.settings.schema import identities_schema, schema
 from monitor.settings.watched import Watched, watched
@@ -31,6 +32,8 @@ __all__ = [
     "identities_schema",
     "load",
     "load_identities",
+    "policy",
+    "routes",
     "schema",
     "watched",
 ]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import time, timedelta
+from dataclasses import fields
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from monitor.errors import InputError
 from monitor.model import Level
-from monitor.settings import Logins, Settings, load, schema
+from monitor.settings import Logins, PolicySettings, Settings, load, policy, routes, schema
+from monitor.triage import Policy
+from monitor.triage.routing import Escalation, Hours, Route
 
 LEAST = "workspaces: {prod: {id: 33333333-0000-4000-8000-000000000003}}\n"
 SLACK = "slack: {token: {env: SLACK_BOT_TOKEN}, app_token: {env: SLACK_APP_TOKEN}}\n"
@@ -191,6 +195,64 @@ def test_hours_may_go_over_midnight_and_over_the_end_of_the_week(tmp_path: Path)
     hours = found.routes[0].hours
     assert hours is not None
     assert (hours.days, hours.start > hours.end) == (frozenset({4, 5, 6, 0}), True)
+
+
+def test_triage_gets_the_routes_as_they_are_written(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        SLACK
+        + TWO
+        + """\
+routes:
+  - to: oncall
+    level: high
+    streams: [vault]
+    teams: [payments]
+    rules: [a, b]
+    hours: {days: mon-fri, from: "22:00", to: "06:00", zone: Europe/Berlin}
+    escalate: {after: 30m, to: hook, mention: S0123ABCD}
+  - {to: hook}
+""",
+    )
+    night = Hours(frozenset(range(5)), time(22), time(6), ZoneInfo("Europe/Berlin"))
+    assert routes(found) == (
+        Route(
+            "oncall",
+            Level.HIGH,
+            frozenset({"vault"}),
+            frozenset({"payments"}),
+            frozenset({"a", "b"}),
+            night,
+            Escalation(timedelta(minutes=30), "hook", "S0123ABCD"),
+        ),
+        Route("hook"),
+    )
+    assert datetime(2026, 7, 4, 3, 59, tzinfo=UTC) in night  # Saturday, 05:59 in Berlin
+    assert datetime(2026, 7, 4, 20, 30, tzinfo=UTC) not in night
+    assert routes(read(tmp_path, SLACK + TWO)) == (Route("oncall"), Route("hook"))
+
+
+def test_hours_until_midnight_and_whole_days_are_what_they_say(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        """\
+routes:
+  - {to: console, hours: {days: fri, from: "18:00"}}
+  - {to: console, hours: {days: "sat,sun"}}
+""",
+    )
+    evening, weekend = (route.hours for route in routes(found))
+    assert evening is not None
+    assert weekend is not None
+    friday = datetime(2026, 5, 8, tzinfo=UTC)
+    assert [friday + timedelta(hours=hour) in evening for hour in (0, 17, 18, 23, 24, 42)] == [0, 0, 1, 1, 0, 0]
+    assert [friday + timedelta(hours=hour) in weekend for hour in (23, 24, 48, 71, 72)] == [0, 1, 1, 1, 0]
+
+
+def test_triage_gets_the_policy_and_by_default_its_own(tmp_path: Path) -> None:
+    assert policy(read(tmp_path, "")) == Policy()
+    assert policy(read(tmp_path, "policy: {storm: 3, quiet: 1h}\n")) == Policy(quiet=timedelta(hours=1), storm=3)
+    assert {one.name for one in fields(Policy)} <= set(PolicySettings.model_fields)
 
 
 def test_the_schema_takes_what_loading_takes_and_refuses_what_it_refuses() -> None:
