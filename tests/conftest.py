@@ -3,10 +3,17 @@
 `pytest --hypothesis-profile explore` draws other examples each time, and many more of them.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.testing.browser import Browser
 
 settings.register_profile(
     "ci", deadline=None, derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
@@ -22,3 +29,12 @@ def azure_samples() -> Path:
     if not found.is_dir():
         pytest.skip("the real sample rows are not beside this checkout")
     return found
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A browser without a window; without chromium the test is skipped, in CI failed."""
+    from tests.testing.browser import chromium
+
+    with chromium() as browser:
+        yield browser

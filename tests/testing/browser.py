@@ -127,7 +127,7 @@ class Page:
         told: Told = {"expression": script, "awaitPromise": True, "returnByValue": True, "userGesture": True}
         answer = self.tell("Runtime.evaluate", told)
         if "exceptionDetails" in answer:
-            raise BrowserError(json.dumps(answer["exceptionDetails"], indent=1))
+            raise BrowserError(_complaint({"method": "Runtime.exceptionThrown", "params": answer}))
         result = answer["result"]
         assert isinstance(result, dict)
         return result.get("value")
@@ -235,7 +235,10 @@ def _complaint(told: Told) -> str:
     method, params = told.get("method"), told.get("params")
     assert isinstance(params, dict)
     if method == "Runtime.exceptionThrown":
-        return json.dumps(params["exceptionDetails"])
+        details = params["exceptionDetails"]
+        assert isinstance(details, dict)
+        thrown = details.get("exception")
+        return str(thrown.get("description", thrown)) if isinstance(thrown, dict) else str(details["text"])
     entry = params.get("entry")
     if method == "Log.entryAdded" and isinstance(entry, dict) and entry["level"] in {"error", "warning"}:
         return str(entry["text"])

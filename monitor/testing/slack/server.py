@@ -31,6 +31,11 @@ class Server:
         self._runner, self.port = self.run(_listening(handler)).result()
         self.url = f"http://127.0.0.1:{self.port}"
 
+    @property
+    def closed(self) -> bool:
+        """Whether it has stopped."""
+        return self.loop.is_closed()
+
     def run(self, work: Coroutine[object, object, Result]) -> Future[Result]:
         """Do something in the server's thread."""
         return asyncio.run_coroutine_threadsafe(work, self.loop)

@@ -225,7 +225,9 @@ class LocalSlack:
         return Act(kind, payload, envelope_id, ack.after if ack else None, ack.answer if ack else None)
 
     def close(self) -> None:
-        """Stop serving and hang up."""
+        """Stop serving and hang up; once is enough."""
+        if self._server.closed:
+            return
         self._server.run(self.sockets.end()).result()
         self._server.close()
 

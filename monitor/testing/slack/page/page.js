@@ -212,6 +212,17 @@ page.addEventListener("click", (event) => {
   if (node) press(node, node.dataset.value);
 });
 
+// A menu near the lower end opens upwards.
+page.addEventListener(
+  "toggle",
+  ({ target }) => {
+    const menu = target.querySelector(".menu");
+    const end = target.closest(".scroll, .replied, .inner")?.getBoundingClientRect().bottom ?? innerHeight;
+    menu.classList.toggle("up", target.open && target.getBoundingClientRect().bottom + menu.offsetHeight > end);
+  },
+  true,
+);
+
 page.addEventListener("change", (event) => {
   const node = event.target;
   if (node.matches("[data-reader]")) return turn("as", node.value);
