@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.model import Decision, Finding, Incident, Level, Name, Reason, State
-from monitor.notify import compose, headline, rarity, unit
+from monitor.notify import Told, compose, headline, rarity, unit
 from monitor.rules import Rule
 
 NAN = float("nan")
@@ -161,7 +161,7 @@ def test_name_of_ten_kilobytes_does_not_push_the_number_out_of_the_headline() ->
 
 
 def test_finding_of_a_removed_rule_is_still_told() -> None:
-    made = compose(decision(), incident(finding()), [finding()], {}, NAMES, AT)
+    made = compose(Told(decision(), incident(finding()), [finding()], AT, {}, NAMES))
     assert made.headline == "sp-build-agent: 412 events in 15 min, expected 30"
     assert made.runbook == ""
 
@@ -185,21 +185,23 @@ def test_unit_says_what_is_counted(made: dict[str, object], said: str) -> None:
 
 
 def test_because_has_the_number_its_range_and_how_unusual_it_is() -> None:
-    made = compose(decision(), incident(finding()), [finding()], {"sp-issuance-spike": rule()}, NAMES, AT)
-    assert made.because == ("412 in 15 min, expected 30.2 (12 to 60). Expected once in about 20,000 identity-days.")
+    made = compose(Told(decision(), incident(finding()), [finding()], AT, {"sp-issuance-spike": rule()}, NAMES))
+    assert made.because == (
+        "412 in 15 min, expected 30.2 (12 to 60). By chance alone, once in about 20,000 identity-days."
+    )
 
 
 def test_detector_that_gives_no_reason_gets_one() -> None:
     one = finding(because="")
-    made = compose(decision(), incident(one), [one], {"sp-issuance-spike": rule()}, NAMES, AT)
+    made = compose(Told(decision(), incident(one), [one], AT, {"sp-issuance-spike": rule()}, NAMES))
     assert made.because.startswith("412 tokens in 15 min, expected 30 (12 to 60). ")
 
 
 def test_strongest_finding_speaks_and_the_order_of_findings_does_not_matter() -> None:
     weak = finding(rule="weak", surprise=1.5, observed=40.0)
     rules = {"sp-issuance-spike": rule(), "weak": rule(id="weak", runbook="Another runbook altogether.")}
-    one = compose(decision(), incident(weak, finding()), [weak, finding()], rules, NAMES, AT)
-    other = compose(decision(), incident(weak, finding()), [finding(), weak], rules, NAMES, AT)
+    one = compose(Told(decision(), incident(weak, finding()), [weak, finding()], AT, rules, NAMES))
+    other = compose(Told(decision(), incident(weak, finding()), [finding(), weak], AT, rules, NAMES))
     assert one == other
     assert one.runbook.startswith("Who owns the identity?")
     assert [line.split()[2] for line in one.findings] == ["sp-issuance-spike:", "weak:"]
@@ -218,7 +220,7 @@ def test_facts_say_who_from_where_and_at_what() -> None:
         ),
     ]
     rules = {"sp-issuance-spike": rule(), "new-prefix": rule(id="new-prefix", new=["prefix"])}
-    made = compose(decision(), incident(*found), found, rules, NAMES, AT)
+    made = compose(Told(decision(), incident(*found), found, AT, rules, NAMES))
     assert made.facts == (
         ("Identity", "sp-build-agent · service principal · 0f3c9a51"),
         ("Owner", "unknown"),
@@ -231,7 +233,7 @@ def test_facts_say_who_from_where_and_at_what() -> None:
 def test_address_that_touched_many_identities_names_a_few() -> None:
     members = (WHO, *(f"entra:{n:08d}-0000" for n in range(4)))
     one = finding(**ADDRESS, members=members)
-    facts = dict(compose(decision(), incident(one), [one], {}, NAMES, AT).facts)
+    facts = dict(compose(Told(decision(), incident(one), [one], AT, {}, NAMES)).facts)
     assert facts["Address"] == "203.0.113.7"
     assert facts["Identities"] == "sp-build-agent, 00000000, 00000001 and 2 more"
     assert "From" not in facts
@@ -239,13 +241,13 @@ def test_address_that_touched_many_identities_names_a_few() -> None:
 
 def test_resolved_incident_says_since_when_it_is_quiet() -> None:
     settled = incident(finding(), state=State.RESOLVED)
-    made = compose(decision(Reason.RESOLVED), settled, [finding()], {}, NAMES, AT)
+    made = compose(Told(decision(Reason.RESOLVED), settled, [finding()], AT, {}, NAMES))
     assert made.because.startswith("Quiet since 10:15 UTC; it was: 412")
 
 
 def test_incident_without_findings_is_refused_by_id() -> None:
     with pytest.raises(ValueError, match="a1b2c3d4e5"):
-        compose(decision(), incident(finding()), [], {}, NAMES, AT)
+        compose(Told(decision(), incident(finding()), [], AT, {}, NAMES))
 
 
 @pytest.mark.parametrize(

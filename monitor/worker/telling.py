@@ -10,7 +10,7 @@ from typing import Final
 from monitor.clock import DAY, iso
 from monitor.errors import LaterError, MintwatchError, PermanentError, StateError, UnsureError
 from monitor.model import Decision, Delivery, Name, Part, Queued, Reason, Wanted
-from monitor.notify import compose
+from monitor.notify import Told, compose
 from monitor.ports import Notifier
 from monitor.worker.app import App
 from monitor.worker.guard import guarded, told
@@ -94,5 +94,6 @@ def _delivery(app: App, one: Queued, names: Mapping[str, Name], now: datetime) -
     decisions = [each for each in app.store.decisions(incident.id) if each.told]
     decision = next((each for each in decisions if f"{iso(each.at)} {each.reason}" == one.wanted.about), decisions[-1])
     findings = [each for each, _, _ in app.store.findings(incident.id)]
-    message = compose(decision, incident, findings, {rule.id: rule for rule in app.rules}, names, now)
+    rules = {rule.id: rule for rule in app.rules}
+    message = compose(Told(decision, incident, findings, now, rules, names, decisions=decisions))
     return Delivery(one.key, one.wanted.part, message, ref=one.ref)

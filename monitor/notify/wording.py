@@ -1,0 +1,234 @@
+"""One finding in words: who did what, how many against how many, and how rare that is."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from monitor.clock import DAY, floor, length
+from monitor.frames import JOINED
+from monitor.hostile import clean, clip
+from monitor.model import OVER_FINDINGS, Finding, Name
+from monitor.rules import Rule
+
+NAME_LIMIT: Final = 40
+TERM_LIMIT: Final = 60
+
+OUTCOMES: Final = {"issued": "tokens", "failed": "failures", "denied": "denials", "throttled": "throttled calls"}
+EVENTS: Final = {
+    "sign_in": "sign-ins",
+    "vault": "calls",
+    "directory": "changes",
+    "control": "operations",
+    "risk": "risk events",
+}
+DISTINCT: Final = {
+    "identity": "identities",
+    "ip": "addresses",
+    "prefix": "networks",
+    "country": "countries",
+    "asn": "networks",
+    "object": "objects",
+    "resource": "resources",
+    "code": "result codes",
+}
+NEW: Final = {
+    "ip": "signed in from new address",
+    "prefix": "signed in from new prefix",
+    "country": "signed in from new country",
+    "asn": "signed in from new network",
+    "resource": "asked for new resource",
+    "credential": "signed in with new credential kind",
+    "credential_id": "signed in with new credential",
+}
+"""A first sign-in, by the one column that is new."""
+RESOURCES: Final = {
+    "00000003-0000-0000-c000-000000000000": "Microsoft Graph",
+    "797f4846-ba00-4fd7-ba43-dac1f8f63013": "Azure Resource Manager",
+    "cfa8b339-82a2-471a-a3c9-0fc0be7a4093": "Azure Key Vault",
+}
+"""Names of the audiences asked for most; their ids are the same in every tenant."""
+_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def headline(finding: Finding, rule: Rule | None, names: Mapping[str, Name]) -> str:
+    """Who did what, with the number that matters, in under ten words (as long as the name has none of its own)."""
+    subject, said = who(finding.subject, names), deed(finding, rule)
+    return f"{subject} {said}" if rule and finding.term and _new(finding, rule) else f"{subject}: {said}"
+
+
+def deed(finding: Finding, rule: Rule | None) -> str:
+    """What was done, without who did it: the new value, the count against what it is held against, or the title."""
+    if rule and finding.term and (new := _new(finding, rule)):
+        return new
+    if _speaks(finding, rule):
+        return f"{count(finding, rule)}, {expectation(finding)}"
+    return rule.title if rule else finding.rule
+
+
+def who(subject: str, names: Mapping[str, Name]) -> str:
+    """A subject as a person would call it: the identity's name, else the start of its id."""
+    kind, _, value = subject.partition(":")
+    if kind == "identity":
+        name = names.get(value)
+        return clip(clean(name.name if name else ""), NAME_LIMIT) or short(value)
+    shown = clip(clean(value), NAME_LIMIT)
+    return shown if kind == "ip" else f"{kind} {shown}"
+
+
+def short(identity: str) -> str:
+    """The first 8 characters of an object id.
+
+    >>> short("entra:0f3c9a51-7d2e-4b8a-9c1d-2e5f6a7b8c9d")
+    '0f3c9a51'
+    """
+    return identity.rpartition(":")[2][:8]
+
+
+def known(value: str) -> str:
+    """An audience by its name, and of any other id the start: nobody reads all of it.
+
+    >>> known("00000003-0000-0000-c000-000000000000"), known("022907d3-0f1b-48f7-badc-1ba6abab6d66"), known("DE")
+    ('Microsoft Graph', '022907d3…', 'DE')
+    """
+    return RESOURCES.get(value) or (f"{value[:8]}…" if _ID.fullmatch(value) else value)
+
+
+def network(asn: str) -> str:
+    """An autonomous system's number as people write it."""
+    return f"AS{asn}" if asn.isdecimal() else asn
+
+
+def unit(rule: Rule) -> str:
+    """What the rule counts, in the plural: tokens, failures, addresses."""
+    return _noun(rule) or EVENTS.get(rule.stream, "events")
+
+
+def _noun(rule: Rule) -> str:
+    """The unit, if it is more particular than the rule's stream."""
+    if rule.measure.name == "distinct":
+        if rule.stream == "vault" and rule.measure.column == "resource":
+            return "vaults"
+        return DISTINCT.get(rule.measure.column, f"{rule.measure.column}s")
+    outcomes = set(re.findall(r'outcome\s*==\s*"(\w+)"', rule.where))
+    return OUTCOMES.get(outcomes.pop(), "") if len(outcomes) == 1 else ""
+
+
+def _speaks(finding: Finding, rule: Rule | None) -> bool:
+    """Whether the count says more than the rule's title.
+
+    A count of 1 does not, nor does one that reached a limit on particular result codes or actions: there the news is
+    what was counted. What first_seen observes is no count of events: a group that woke has days of silence there.
+    """
+    if finding.detector == "first_seen" or finding.observed <= 1 or math.isnan(_against(finding)):
+        return False
+    if rule is None or not math.isnan(finding.expected):
+        return True
+    return bool(_noun(rule)) and not re.search(r"\bcode\s*(==|in\b)", rule.where)
+
+
+def rarity(surprise: float, subject: str) -> str:
+    """How often as much is to be expected.
+
+    >>> rarity(4.3, "identity:entra:0f3c")
+    'once in about 20,000 identity-days'
+    """
+    kind = {"ip": "address"}.get(subject.partition(":")[0], subject.partition(":")[0])
+    if surprise > 6:
+        return f"less than once in a million {kind}-days"
+    days = 10.0**surprise
+    return f"once in about {round(days, -math.floor(math.log10(days))):,.0f} {kind}-days"
+
+
+def number(value: float) -> str:
+    """A count for reading: thousands apart, one decimal only where it is small.
+
+    >>> number(20431.7), number(3.26), number(0.02)
+    ('20,432', '3.3', '0')
+    """
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
+
+
+def _new(finding: Finding, rule: Rule) -> str:
+    """What was new, in a verb and a value; '' where the title says it better."""
+    values = [clean(value) for value in finding.term.split(JOINED)]
+    if rule.stream == "vault":
+        verb = "used new vault" if rule.new == ("resource",) else "used new object" if "object" in rule.new else ""
+    else:
+        verb = NEW.get(rule.new[0], "") if len(rule.new) == 1 and rule.stream == "sign_in" else ""
+    if rule.new == ("asn",):
+        values = [network(values[0])]
+    return f"{verb} {clip('/'.join(map(known, values)), TERM_LIMIT)}" if verb else ""
+
+
+def count(finding: Finding, rule: Rule | None) -> str:
+    """How many of what in how long."""
+    span = length(finding.bucket_end - finding.bucket)
+    return f"{number(finding.observed)} {unit(rule) if rule else 'events'} in {span}"
+
+
+def _against(finding: Finding) -> float:
+    """What the count is held against: the expected one, else the edge it crossed; NaN if neither is known."""
+    if not math.isnan(finding.expected):
+        return finding.expected
+    return finding.high if finding.high > 0 else math.nan
+
+
+def expectation(finding: Finding) -> str:
+    """What the count is held against, in words."""
+    word = "limit" if math.isnan(finding.expected) else "expected"
+    return f"{word} {number(_against(finding))}"
+
+
+# --- why it is unusual -----------------------------------------------------------------------------------------------
+
+
+def because(finding: Finding, rules: Mapping[str, Rule], findings: Sequence[Finding]) -> str:
+    """Why it is unusual: what was seen against what was expected, and how rare that is.
+
+    Parameters
+    ----------
+    findings
+        All of the incident's: what adds up says what it is made of.
+    """
+    rule = rules.get(finding.rule)
+    said = _added(finding, rules, findings) if finding.stream == OVER_FINDINGS else _said(finding, rule)
+    return f"{said}. By chance alone, {rarity(finding.surprise, finding.subject)}."
+
+
+def _said(finding: Finding, rule: Rule | None) -> str:
+    """The detector's reason; the value that is new is in the headline already, where the headline has it."""
+    said = finding.because.strip().rstrip(".")
+    if not said:
+        between = f" ({number(finding.low)} to {number(finding.high)})" if finding.high > 0 else ""
+        return f"{count(finding, rule)}, {expectation(finding)}{between}"
+    if rule and finding.term and _new(finding, rule):
+        said = said.removeprefix(f"{finding.term.replace(JOINED, ' ')}: ")
+        said = said[:1].upper() + said[1:]
+    return said
+
+
+def _added(finding: Finding, rules: Mapping[str, Rule], findings: Sequence[Finding]) -> str:
+    """What adds up: the strongest finding of each kind of evidence there was by then, on the day it is about."""
+    strongest: dict[tuple[str, str], Finding] = {}
+    for one in sorted(findings, key=lambda one: (-one.surprise, one.key)):
+        if one.stream != OVER_FINDINGS and one.time <= finding.time and _day(one) == _day(finding):
+            strongest.setdefault(one.evidence, one)
+    if len(strongest) < 2:
+        return finding.because.strip().rstrip(".")
+    parts = [f"{deed(one, rules.get(one.rule))} ({_odds(one.surprise)})" for one in strongest.values()]
+    some = "; ".join(parts[:3]) + (f"; and {len(parts) - 3} more" if len(parts) > 3 else "")
+    return f"{_NUMBERS.get(len(parts), str(len(parts)))} unusual things on one day: {some}"
+
+
+_NUMBERS: Final = {2: "Two", 3: "Three", 4: "Four", 5: "Five"}
+
+
+def _odds(surprise: float) -> str:
+    return rarity(surprise, "").removesuffix(" -days").replace("about ", "").replace("once in", "1 day in")
+
+
+def _day(finding: Finding) -> object:
+    return floor(finding.bucket, DAY)
