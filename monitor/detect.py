@@ -27,16 +27,16 @@ def detect(rule: Rule, past: Past, window: Window) -> pd.DataFrame:
 def findings(rule: Rule, scores: pd.DataFrame) -> list[Finding]:
     """The scores as findings, in the order in which they could first be told.
 
-    Of one group on one day a finding is the first in its stretch of time, or more surprising than all before it: a
+    Of one group, term and day a finding is the first in its stretch of time, or more surprising than all before it: a
     burst that fills three overlapping buckets is said once, and again when it grows. What it says was known at its
     `time`; a later row makes another finding, never another past.
     """
-    said: dict[tuple[tuple[str, ...], pd.Timestamp], _Said] = {}
+    said: dict[tuple[tuple[str, ...], str, pd.Timestamp], _Said] = {}
     found = []
     ordered = scores.assign(day=scores["bucket"].dt.floor("D")).sort_values(["seen_at", "bucket", "term", *rule.by])
     for row in ordered.to_dict("records"):
         group = tuple(row[column] for column in rule.by)
-        before = said.setdefault((group, row["day"]), _Said())
+        before = said.setdefault((group, row["term"], row["day"]), _Said())
         if before.news(row["bucket"], rule.bucket if not rule.new else timedelta(0), row["surprise"]):
             found.append(_finding(rule, group, row))
     return found
@@ -44,7 +44,7 @@ def findings(rule: Rule, scores: pd.DataFrame) -> list[Finding]:
 
 @dataclass(slots=True)
 class _Said:
-    """What was said of one group on one day."""
+    """What was said of one group and term on one day."""
 
     most: float = 0.0
     buckets: list[datetime] = field(default_factory=list)

@@ -77,22 +77,33 @@ def log_tail(observed: Floats, mean: Floats, dispersion: Floats) -> Floats:
     return np.asarray(np.log10(np.clip(chance, TINY, 1.0)))
 
 
-def daily_tail(observed: Floats, peaks: Floats) -> Floats:
+def daily_tail(observed: Floats, peaks: Floats, doubt: float = 1.0) -> Floats:
     """log10 of the chance that a day's largest count is at least `observed`; 0 where no earlier day is known.
 
-    `peaks` are the largest counts of the earlier days, rows x days, NaN where unknown.
+    `peaks` are the largest counts of the earlier days, rows x days, NaN where unknown; see `daily` for `doubt`.
+    """
+    days = np.sum(np.isfinite(peaks), axis=1)
+    mean, spread, freedom = daily(peaks, doubt)
+    chance = special.stdtr(freedom, -(np.log1p(observed) - mean) / spread)
+    alike = np.sum(peaks >= ALIKE * observed[:, None], axis=1)
+    chance = np.maximum(chance, alike / (days + 1.0))
+    return np.where(days > 0, np.log10(np.clip(chance, TINY, 1.0)), 0.0)
+
+
+def daily(peaks: Floats, doubt: float = 1.0) -> tuple[Floats, Floats, Floats]:
+    """Mean, spread and degrees of freedom of a next day's peak, on the scale of log(1 + count), as a Student t.
+
+    The noise of a Poisson count of mean m is m / (1 + m)^2 on that scale (delta method). A mean near 0 may as well be
+    one that was never caught in the act: `doubt` is by how much m is taken to be more.
     """
     days = np.sum(np.isfinite(peaks), axis=1)
     level = np.log1p(peaks)
     mean = np.nansum(level, axis=1) / np.maximum(days, 1)
-    noise = PRIOR_SPREAD**2 + 1.0 / (np.expm1(mean) + 1.0)
+    noise = PRIOR_SPREAD**2 + (np.expm1(mean) + doubt) / np.exp(2 * mean)
     squares = np.nansum((level - mean[:, None]) ** 2, axis=1)
     freedom = np.maximum(days - 1, 0) + PRIOR_DAYS
     spread = np.sqrt((squares + PRIOR_DAYS * noise) / freedom * (1.0 + 1.0 / np.maximum(days, 1)))
-    chance = special.stdtr(np.minimum(freedom, FREEDOM), -(np.log1p(observed) - mean) / spread)
-    alike = np.sum(peaks >= ALIKE * observed[:, None], axis=1)
-    chance = np.maximum(chance, alike / (days + 1.0))
-    return np.where(days > 0, np.log10(np.clip(chance, TINY, 1.0)), 0.0)
+    return mean, spread, np.minimum(freedom, FREEDOM)
 
 
 def band(mean: Floats, dispersion: Floats) -> tuple[Floats, Floats]:

@@ -18,6 +18,7 @@ from monitor.frames import ACTIVITY, HISTORY, SPANS, empty
 from monitor.model import Finding, Gap, Window
 from monitor.ports import Engine, LogSource, Past, Tables
 from monitor.rules import HEALTH, Rule
+from monitor.worker.overhearing import Spoken, overhear, surging
 
 MEMBERS = 50
 
@@ -59,14 +60,18 @@ def judge(
     as_of: datetime,
     others: Sequence[Judged] = (),
     reading: Reading | None = None,
+    before: Sequence[Spoken] = (),
 ) -> Judged:
     """The rule's findings in the buckets that start in `window`, from facts seen before `as_of`.
 
-    A pure function of those facts: a later `as_of` adds findings and changes none. `others` is what the other rules
-    said, for a rule that judges scores; `reading` where facts were read for several rules at once.
+    A pure function of those facts: a later `as_of` adds findings and changes none. For a rule that judges scores,
+    `others` is what the other rules said in the window and `before` what they said before it; `reading` is where facts
+    were read for several rules at once.
     """
-    if "scores" in rule.judge.needs:
-        past = _overhear(rule, others, hearing, as_of)
+    over = "scores" in rule.judge.needs
+    if over:
+        said = [one for each in others for one in each.findings if not one.experimental]
+        past = overhear(rule, said, before, hearing, as_of)
         sources = tuple(sorted({source for other in others for source in other.sources}))
     else:
         past = remember(rule, engine, reading or Straight(engine, tables), hearing, window, as_of)
@@ -78,44 +83,11 @@ def judge(
         for one in findings(rule, calibrated.scores)
     ]
     found = [one for one in found if one.judged_at <= as_of]
-    found = _with_members(found, rule, engine, tables, window, as_of)
+    if over:
+        found = [surging(one, past.scores) for one in found]
+    else:
+        found = _with_members(found, rule, engine, tables, window, as_of)
     return Judged(rule, tuple(ordered(found)), sources, calibrated.judged, calibrated.unjudged)
-
-
-def _overhear(rule: Rule, others: Sequence[Judged], hearing: Mapping[str, Hearing], as_of: datetime) -> Past:
-    """The past of a rule over other rules' findings: those of stable rules about the same kind of subject."""
-    word, (column,) = rule.subject[0], rule.about
-    said = [one for each in others for one in each.findings if not one.experimental]
-    rows = [
-        (
-            one.subject.partition(":")[2],
-            one.rule,
-            one.stream,
-            one.family,
-            one.term,
-            one.bucket,
-            one.time - BIN,
-            one.surprise,
-        )
-        for one in said
-        if one.subject.startswith(f"{word}:")
-    ]
-    names = [column, "rule", "stream", "family", "term", "bucket", "seen_at", "surprise"]
-    kinds = {"bucket": "datetime64[us, UTC]", "seen_at": "datetime64[us, UTC]", "surprise": "float64"}
-    return Past(
-        by=rule.by,
-        about=rule.about,
-        bucket=rule.bucket,
-        settle=max((one.settle for one in hearing.values()), default=timedelta(0)),
-        as_of=as_of,
-        activity=empty(ACTIVITY, rule.by),
-        spans=empty(SPANS, rule.by),
-        after=empty({}),
-        days=empty({}, rule.about),
-        scores=pd.DataFrame(rows, columns=names).astype(kinds),
-        home=empty({"source": "str"}, rule.by),
-        hearing=hearing,
-    )
 
 
 def remember(

@@ -21,6 +21,7 @@ from monitor.worker.app import App, Report, RuleReport, SourceReport
 from monitor.worker.gathering import gather
 from monitor.worker.guard import guarded, told
 from monitor.worker.judging import Judged, hear, judge
+from monitor.worker.overhearing import Spoken, spoken
 from monitor.worker.telling import tell, wanted
 
 log = logging.getLogger("mintwatch.worker")
@@ -76,19 +77,28 @@ def judge_all(
     asks = [ask for rule in app.rules for ask in asked(rule)]
     reading = guarded("facts", lambda: Held.of(app.engine, tables, asks), lambda _: None) if asks else None
 
+    over = [rule for rule in app.rules if "scores" in rule.judge.needs]
+
     def work(rule: Rule, others: Sequence[Judged]) -> tuple[Judged | None, RuleReport]:
         def judged() -> tuple[Judged | None, RuleReport]:
-            one = judge(rule, app.engine, tables, hearing, window, as_of, others, reading)
+            before = _before(app, rule, window) if rule in over else ()
+            one = judge(rule, app.engine, tables, hearing, window, as_of, others, reading, before)
             return one, RuleReport(rule.id, one.judged, one.unjudged, len(one.findings))
 
         return guarded(rule.id, judged, lambda error: (None, RuleReport(rule.id, error=told(error))))
 
-    plain = [rule for rule in app.rules if "scores" not in rule.judge.needs]
+    plain = [rule for rule in app.rules if rule not in over]
     done = list(_side_by_side(app, plain, lambda rule: work(rule, ())))
     said = tuple(one for one, _ in done if one)
-    done += [work(rule, said) for rule in app.rules if "scores" in rule.judge.needs]
+    done += [work(rule, said) for rule in over]
     app.progress("judging", 1.0)
     return [one for one, _ in done if one], [report for _, report in done], hearing
+
+
+def _before(app: App, rule: Rule, window: Window) -> Sequence[Spoken]:
+    """What other rules said before the window, as far back as the rule looks: kept findings, which never change."""
+    lookback: timedelta = getattr(rule.judge, "lookback", timedelta(0))
+    return spoken(app.rules, app.store.spoke(Window(window.start - lookback, window.start))) if lookback else ()
 
 
 def _side_by_side(app: App, rules: Sequence[Rule], work: Callable[[Rule], T]) -> Iterator[T]:
