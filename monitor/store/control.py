@@ -102,6 +102,33 @@ def look(path: Path) -> sqlite3.Connection:
     return connection
 
 
+@contextmanager
+def asking(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that may ask whoever writes there for an act, and can do nothing else, not even by mistake.
+
+    Raises
+    ------
+    StateError
+        If it cannot be asked: the file is not ours to write.
+    """
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
+        try:
+            connection.execute("pragma busy_timeout = 5000")
+            connection.set_authorizer(_asks)
+            yield connection
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as error:
+        raise StateError(f"{path}: whoever writes there cannot be asked: {error}") from error
+
+
+def _asks(action: int, table: str | None, *_: str | None) -> int:
+    """Whether SQLite may: only rows of `requests` are added."""
+    added = action == sqlite3.SQLITE_INSERT and table == "requests"
+    return sqlite3.SQLITE_OK if added else sqlite3.SQLITE_DENY
+
+
 def migrate(connection: sqlite3.Connection, where: str) -> None:
     """Run the numbered migrations this database has not seen, each in its own transaction.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cached_property
+from pathlib import Path
 from threading import RLock
 
-from monitor.model import Act, Entry, Incident, Link, Outcome, Silence, Wanted
+from monitor.model import Act, Entry, Incident, Link, Outcome, Part, Silence, Wanted
 from monitor.store import bodies
+from monitor.store.control import asking
 from monitor.store.opening import stamp
 from monitor.store.outbox import Outbox
 
@@ -17,9 +18,9 @@ from monitor.store.outbox import Outbox
 class People(Outbox):
     """Acts and silences of a state directory."""
 
-    @cached_property
-    def _decides(self) -> RLock:
-        return RLock()
+    def __init__(self, directory: Path | None = None, *, write: bool = True) -> None:
+        super().__init__(directory, write=write)
+        self._decides = RLock()
 
     @contextmanager
     def deciding(self) -> Iterator[None]:
@@ -70,6 +71,19 @@ class People(Outbox):
         )
         return [bodies.silence(body) for (body,) in rows]
 
+    def silence(self, silence: str) -> Silence | None:
+        """The silence of that id, if there is one."""
+        row = self._control.row("select body from silences where id = ?", (silence,))
+        return bodies.silence(row[0]) if row else None
+
+    def kept_true(self, incident: str) -> list[Wanted]:
+        """The messages about an incident that say where it stands and who did what: to be changed when that changes."""
+        rows = self._control.rows(
+            "select notifier, part from outbox where incident = ? and part in (?, ?) order by rank, seq",
+            (incident, Part.CARD, Part.LOG),
+        )
+        return [Wanted(notifier, incident, Part(part)) for notifier, part in rows]
+
     def links(self, incident: str) -> list[Link]:
         """What an incident has in common with others, seen from it."""
         rows = self._control.rows(
@@ -80,9 +94,14 @@ class People(Outbox):
         return [Link(*row) for row in rows]
 
     def ask_for(self, act: Act) -> None:
-        """Ask the process that writes here to perform an act."""
-        with self._control.transaction() as control:
-            control.execute("insert into requests (body) values (?)", (bodies.dump(act),))
+        """Ask the process that writes here to perform an act; also of a state that was opened for reading."""
+        asked = "insert into requests (body) values (?)", (bodies.dump(act),)
+        if self.writable:
+            with self._control.transaction() as control:
+                control.execute(*asked)
+            return
+        with asking(self.directory / "control.db") as connection:
+            connection.execute(*asked)
 
     def asked_for(self) -> list[Act]:
         """Acts that other processes asked for, oldest first."""

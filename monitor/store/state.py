@@ -144,6 +144,11 @@ class Store(People):
         )
         return [bodies.incident(body) for (body,) in rows]
 
+    def lately(self, since: datetime) -> list[Finding]:
+        """Findings that could first be told since then, in order of time."""
+        rows = self._control.rows("select body from findings where time >= ? order by time, key", (stamp(since),))
+        return [bodies.finding(body) for (body,) in rows]
+
     def recent(self, since: datetime) -> list[Incident]:
         """Incidents that are live, or whose last bucket ends at or after `since`, oldest first."""
         rows = self._control.rows(

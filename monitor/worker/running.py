@@ -15,6 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from monitor.clock import BIN, floor, iso, now
 from monitor.ports import LogSource
+from monitor.worker.acting import Serving
 from monitor.worker.app import App, SourceReport
 from monitor.worker.gathering import gather
 from monitor.worker.ticking import judge_and_tell
@@ -46,7 +47,8 @@ def run(app: App, every: Mapping[str, timedelta], stop: Event) -> bool:
     scheduler = _scheduler(Rounds(app, every), every)
     scheduler.start()
     log.info("started", extra={"part": "run", "sources": len(app.sources), "rules": len(app.rules)})
-    stop.wait()
+    with Serving(app):
+        stop.wait()
     log.info("stopping", extra={"part": "run"})
     closing = Thread(target=scheduler.shutdown, name="shutdown", daemon=True)
     closing.start()

@@ -1,0 +1,122 @@
+"""Acting: the one way in which anything takes effect that a person does, wherever they do it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from threading import Event, Thread
+from typing import Final, Self
+
+from monitor import clock
+from monitor.model import Act, Entry, Outcome, Verb
+from monitor.store import Store
+from monitor.triage import acting
+from monitor.worker.app import App
+from monitor.worker.guard import guarded, told
+
+log = logging.getLogger("mintwatch.worker")
+BEAT: Final = timedelta(milliseconds=500)
+"""How often it is looked whether another process asked for something."""
+LOOK: Final = timedelta(milliseconds=50)
+"""How often whoever asked looks for the answer."""
+PATIENCE: Final = timedelta(seconds=5)
+"""How long whoever asked waits for it."""
+
+
+def perform(app: App, act: Act, now: datetime) -> Entry:
+    """Make an act take effect, once however often it comes, and keep it in the audit trail."""
+    return enact(app.store, act, now)
+
+
+def enact(store: Store, act: Act, now: datetime) -> Entry:
+    """As `perform`, by whoever has the state open for writing and watches nothing.
+
+    What changes, the entry, and that messages are to say so are one transaction; whoever sends is told of it.
+    """
+    with store.deciding():
+        if earlier := store.entry(act.key):
+            entry = Entry(act, Outcome.REPEATED, earlier.said)
+            store.record(entry, None, (), ())
+        else:
+            incident = store.incident(act.incident) if act.incident else None
+            silence = store.silence(act.silence if act.verb is Verb.EXPIRE else acting.silence_id(act))
+            acted = acting.act(act, incident, now, silence)
+            entry = Entry(act, acted.outcome, acted.said)
+            done = acted.outcome is Outcome.DONE and incident is not None
+            store.record(
+                entry,
+                acted.incident,
+                [acted.silence] if acted.silence else [],
+                store.kept_true(incident.id) if incident is not None and done else (),
+            )
+    _log(entry)
+    return entry
+
+
+def refuse(store: Store, act: Act, why: str) -> Entry:
+    """Keep in the audit trail that somebody asked for what they may not, and change nothing."""
+    with store.deciding():
+        earlier = store.entry(act.key)
+        entry = Entry(act, Outcome.REPEATED if earlier else Outcome.REFUSED, why)
+        store.record(entry, None, (), ())
+    _log(entry)
+    return entry
+
+
+def serve_requests(app: App, now: datetime) -> list[Entry]:
+    """Perform what other processes asked for, in the order in which they asked."""
+    return [_served(app, act, now) for act in app.store.asked_for()]
+
+
+def _served(app: App, act: Act, now: datetime) -> Entry:
+    entry = guarded("requests", lambda: perform(app, act, now), lambda error: refuse(app.store, act, told(error)))
+    app.store.performed(act)
+    return entry
+
+
+class Serving:
+    """A thread that performs what other processes ask for, until it is left; a context manager."""
+
+    def __init__(self, app: App, beat: timedelta = BEAT) -> None:
+        self._app, self._beat = app, beat
+        self._left = Event()
+        self._thread = Thread(target=self._serve, name="requests", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._left.set()
+        self._thread.join(1.0)
+
+    def _serve(self) -> None:
+        while not self._left.wait(self._beat.total_seconds()):
+            guarded("requests", lambda: serve_requests(self._app, clock.now()), lambda _: [])
+
+
+def ask(store: Store, act: Act, patience: timedelta = PATIENCE) -> Entry | None:
+    """What became of an act that the process which writes there was asked for; None if it has not answered yet.
+
+    It stays asked for: whoever writes there next performs it.
+    """
+    store.ask_for(act)
+    until, pause = clock.ticks() + patience, Event()
+    while (entry := store.entry(act.key)) is None and clock.ticks() < until:
+        pause.wait(LOOK.total_seconds())
+    return entry
+
+
+def _log(entry: Entry) -> None:
+    act = entry.act
+    log.info(
+        "acted",
+        extra={
+            "part": "acting",
+            "verb": act.verb.value,
+            "outcome": entry.outcome.value,
+            "incident": act.incident,
+            "who": act.who.id,
+            "via": act.via,
+        },
+    )
