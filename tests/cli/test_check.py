@@ -15,6 +15,7 @@ from monitor import clock
 from monitor.entra import CODES
 from monitor.sources.fold import QUERIES
 from monitor.testing.azure import LocalAzure, Trusted, Workspace, faults
+from monitor.testing.slack import LocalSlack
 from monitor.worker import checking
 from monitor.worker.checking.advice import ROLE
 from tests.cli.conftest import Command, Said
@@ -291,6 +292,28 @@ def test_people_get_lines_they_can_paste(mintwatch: Command, config: Path, works
     indented = [line.strip() for line in said.out.splitlines() if line.startswith(" ")]
     assert indented
     assert all(line.startswith(("#", "az ", "WORKSPACE=", "PRINCIPAL=")) for line in indented)
+
+
+@pytest.mark.usefixtures("workspace", "rules")
+def test_whom_it_tells_is_tried_too_and_nothing_is_posted(
+    mintwatch: Command, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LocalSlack() as slack:
+        alerts, shut = slack.channel("alerts"), slack.channel("shut", invited=False)
+        monkeypatch.setenv("BOT", slack.token)
+        told_of = f"oncall: {{kind: slack, channel: {alerts.id}}}, second: {{kind: slack, channel: {shut.id}}}"
+        config.write_text(
+            config.read_text()
+            + f"slack: {{token: {{env: BOT}}, api_url: '{slack.url}'}}\nnotifiers: {{{told_of}}}\n"
+            + "routes: [{to: oncall, rules: [failurs]}, {to: second}]\n"
+        )
+        said = mintwatch("check", "--config", config, "--json")
+        assert (said.code, slack.token in said.out) == (1, False)
+        assert ("notifier oncall", f"channel {alerts.id}: the bot is in it", "") in told(said, "fine")
+        (second, found, _), (route, rule, _) = told(said, "wrong")
+        assert (second, "/invite @mintwatch" in found) == ("notifier second", True)
+        assert (route, rule) == ("routes.0", "there is no rule 'failurs', did you mean 'failures'?")
+        assert alerts.posted == 0
 
 
 def test_wrong_settings_end_before_anybody_is_asked(mintwatch: Command, config: Path, azure: LocalAzure) -> None:
