@@ -191,7 +191,7 @@ def test_wheel_carries_rules_queries_and_tables(tmp_path: Path) -> None:
         *(f"monitor/_rules/{path.relative_to(ROOT / 'rules').as_posix()}" for path in (ROOT / "rules").rglob("*.yml")),
         *(
             path.relative_to(ROOT).as_posix()
-            for ext in ("kql", "sql", "toml", "txt")
+            for ext in ("css", "html", "js", "kql", "sql", "toml", "txt")
             for path in (ROOT / "monitor").rglob(f"*.{ext}")
         ),
     }

@@ -17,7 +17,7 @@ def rich(block: Body, reader: Reader) -> list[Node]:
 def _part(body: Body, reader: Reader) -> Node:
     kind = word(body, "type")
     if kind == "rich_text_list":
-        items = [el("li", *rich(each, reader)) for each in parts(body, "elements")]
+        items = [el("li", _part(each, reader)) for each in parts(body, "elements")]
         return el("ol" if body.get("style") == "ordered" else "ul", *items)
     tag = {"rich_text_preformatted": "pre.fence", "rich_text_quote": "blockquote"}.get(kind, "div.text")
     return el(tag, *(_leaf(each, reader) for each in parts(body, "elements")))

@@ -16,7 +16,7 @@ from monitor.testing.slack.page.reader import Reader
 from monitor.testing.slack.page.tree import Element, Node, el
 from monitor.testing.slack.views import View
 
-MOST: Final = 200
+MOST: Final = 100
 """Messages that are shown, the last ones; Slack, too, loads older ones only when somebody looks for them."""
 
 

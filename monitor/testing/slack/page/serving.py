@@ -9,6 +9,7 @@ import hashlib
 import html
 import json
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from importlib.resources import files as resources
 from typing import Final
@@ -47,7 +48,10 @@ PATIENCE: Final = 20.0
 """Seconds after which a long poll answers though nothing changed."""
 
 CALM: Final = 0.04
-"""Seconds to let changes gather before they are shown."""
+"""Seconds to let changes gather before they are shown; more where drawing takes long."""
+
+SHARE: Final = 4
+"""Times as long as drawing took the server does nothing but serve the app, however much happens."""
 
 TOKEN: Final = "X-Page-Token"  # noqa: S105  # the name of a header
 _STATIC: Final = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
@@ -108,9 +112,14 @@ class Page:
         asked = request.query
         with self._watched() as changed, contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                while (state := self._state(channel, asked)).get("seen") == asked.get("seen"):
+                while True:
+                    begun = time.perf_counter()
+                    state = self._state(channel, asked)
+                    spent = time.perf_counter() - begun
+                    if state["seen"] != asked.get("seen"):
+                        break
                     await changed.wait()
-                    await asyncio.sleep(CALM)
+                    await asyncio.sleep(max(CALM, SHARE * spent))
                     changed.clear()
         return _json(state)
 
