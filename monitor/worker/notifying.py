@@ -50,7 +50,7 @@ def plugin(name: str, one: NotifierSettings, logins: Logins) -> Notifier:
     PermanentError
         If it cannot be loaded.
     """
-    kind = plugins.notifiers()[one.kind]
+    kind = plugins.notifier(one.kind)
     secrets = {key: logins.revealing(secret) for key, secret in one.secrets.items()}
     try:
         made: Notifier = kind(name, **one.options, **secrets)
