@@ -11,6 +11,7 @@ import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -52,9 +53,19 @@ def draw(band: Band, path: Path) -> None:
     PermanentError
         If matplotlib is not installed, or the file cannot be written.
     """
+    whole.put(path, png(band))
+
+
+def png(band: Band) -> bytes:
+    """The band as a PNG of 800 x 300; `PermanentError` if matplotlib is not installed."""
     picture = io.BytesIO()
     figure(band).savefig(picture, format="png", dpi=DOTS, metadata={"Software": None})
-    whole.put(path, picture.getvalue())
+    return picture.getvalue()
+
+
+def installed() -> bool:
+    """Whether there is anything to draw with."""
+    return find_spec("matplotlib") is not None
 
 
 def figure(band: Band) -> Figure:

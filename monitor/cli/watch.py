@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from logging import INFO
 from pathlib import Path
 from threading import Event
@@ -27,6 +28,8 @@ from monitor.ports import Notifier
 from monitor.store import Store
 from monitor.worker import Progress, Report, SourceReport, Watch, silent
 
+PATIENCE: Final = timedelta(minutes=1)
+"""How long one tick waits for a notifier that says to come back later; the rest is for the next."""
 BUSY: Final = 75
 """Exit code of a daemon that left work in flight behind (EX_TEMPFAIL); what it leaves is made up for."""
 
@@ -58,7 +61,7 @@ def tick(config: ConfigOption = CONFIG, json: JsonOption = False) -> None:
     """
     kept = Kept()
     with progress() as tell, _watching(config, kept if json else ConsoleNotifier(OUT), tell) as (watch, _):
-        report = worker.tick(watch.app, clock.now())
+        report = worker.tick(watch.app, clock.now(), PATIENCE)
     if json:
         _dump(report, kept.messages)
     else:

@@ -147,6 +147,15 @@ class Health(FactFiles):
         row = self._control.row("select at from compared where source = ?", (source,))
         return moment(row[0]) if row else None
 
+    def note(self, events: Iterable[HealthEvent]) -> None:
+        """Write down what happened, each once: the same of the same part at the same moment is one event."""
+        with self._control.transaction() as control:
+            control.executemany(
+                """insert into journal select ?1, ?2, ?3, ?4, ?5 where not exists (
+                   select * from journal where at = ?1 and action = ?2 and source = ?3 and outcome = ?4)""",
+                [(stamp(one.at), one.action, one.source, one.outcome, one.code) for one in events],
+            )
+
     def forget(self, before: datetime) -> None:
         """Forget what happened before then."""
         with self._control.transaction() as control:

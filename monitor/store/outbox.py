@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 from monitor.model import Notice, Part, Queued, Wanted, digest
@@ -37,9 +37,9 @@ class Backlog:
 class Outbox(Health):
     """Messages of a state directory. A message is marked before it is sent and again after, so a crash shows."""
 
-    @cached_property
-    def _listeners(self) -> list[Callable[[], object]]:
-        return []
+    def __init__(self, directory: Path | None = None, *, write: bool = True) -> None:
+        super().__init__(directory, write=write)
+        self._listeners: list[Callable[[], object]] = []
 
     @contextmanager
     def listening(self, told: Callable[[], object]) -> Iterator[None]:

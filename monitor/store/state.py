@@ -32,9 +32,15 @@ class Store(People):
         If another process writes there, or the state cannot be used.
     """
 
-    def names(self) -> dict[str, Name]:
-        """The newest display name of every identity."""
-        rows = self._control.rows("select identity, name, kind, app_id, first_at, last_at from names")
+    def names(self, identities: Iterable[str] | None = None) -> dict[str, Name]:
+        """The newest display name of every identity, or of those named."""
+        columns = "select identity, name, kind, app_id, first_at, last_at from names"
+        if identities is None:
+            rows = self._control.rows(columns)
+        else:
+            named = json.dumps(list(identities))
+            only = "where identity in (select value from json_each(?))"
+            rows = self._control.rows(f"{columns} {only}", (named,))
         return {row[0]: Name(row[0], row[1], row[2], row[3], moment(row[4]), moment(row[5])) for row in rows}
 
     def conclude(
@@ -123,10 +129,11 @@ class Store(People):
 
     def findings(self, incident: str | None = None) -> list[tuple[Finding, str, str]]:
         """(finding, incident, reason) in order of time; of one incident, if given."""
-        rows = self._control.rows(
-            "select body, incident, reason from findings where ? is null or incident = ? order by time, key",
-            (incident, incident),
-        )
+        columns, order = "select body, incident, reason from findings", "order by time, key"
+        if incident is None:
+            rows = self._control.rows(f"{columns} {order}")
+        else:  # one question for both would read all of them
+            rows = self._control.rows(f"{columns} where incident = ? {order}", (incident,))
         return [(bodies.finding(body), one, reason) for body, one, reason in rows]
 
     def spoke(self, window: Window) -> list[tuple[str, str, datetime, datetime]]:
@@ -162,6 +169,22 @@ class Store(People):
         """The incident of that id, if there is one."""
         row = self._control.row("select body from incidents where id = ?", (incident,))
         return bodies.incident(row[0]) if row else None
+
+    def these(self, incidents: Iterable[str]) -> list[Incident]:
+        """The incidents of those ids that there are, oldest first."""
+        rows = self._control.rows(
+            "select body from incidents where id in (select value from json_each(?)) order by rowid",
+            (json.dumps(list(incidents)),),
+        )
+        return [bodies.incident(body) for (body,) in rows]
+
+    def stormed(self, storm: str, notifier: str) -> list[Decision]:
+        """Decisions by which incidents were told to a notifier in the digest of a storm, in order."""
+        rows = self._control.rows(
+            f"select {_DECIDED} from decisions where because = ? and reason = 'storm' and notifier = ? order by seq",  # noqa: S608
+            (storm, notifier),
+        )
+        return [bodies.decision(*row) for row in rows]
 
     def decisions(self, incident: str) -> list[Decision]:
         """Every decision about one incident, in order."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitor.collect import Backlog
-from monitor.model import Decision, Gap, Incident, Window
+from monitor.model import Decision, Gap, Incident, Owners, Window
 from monitor.ports import Counts, Engine, LogSource, Notifier
 from monitor.rules import Rule
 from monitor.store import Store
 from monitor.triage import Policy
+from monitor.worker.pointing import Portal
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and how much of it (0 to 1) is."""
@@ -33,6 +34,8 @@ class App:
     policy: Policy = field(default_factory=Policy)
     progress: Progress = silent
     backlogs: Mapping[str, Backlog] = field(default_factory=dict)
+    owners: Owners = field(default_factory=Owners)
+    portals: Mapping[str, Portal] = field(default_factory=dict)
 
     def backlog(self, source: str) -> Backlog:
         """How much of that source's past is collected; without a limit, unless one was given."""

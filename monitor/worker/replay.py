@@ -17,7 +17,7 @@ from monitor.triage import quiet, triage, waiting
 from monitor.worker.app import App, Report
 from monitor.worker.gathering import gather
 from monitor.worker.judging import Judged
-from monitor.worker.telling import tell, wanted
+from monitor.worker.telling import overdue, tell, wanted
 from monitor.worker.ticking import DEFAULT_NOTIFIER, judge_all, judged_until
 
 FOREVER = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
@@ -103,7 +103,8 @@ def _triage(
             at=tick,
         )
         decisions += triaged.decisions
-        lost += [one for one in tell(app, tick) if "given up" in one]
+        lost += overdue(app, tick)
+        tell(app, tick)
     return tuple(incidents.values()), tuple(decisions), (*lost, *tell(app, stretch.end))
 
 

@@ -1,4 +1,4 @@
-"""Run: the daemon's schedule. One collect job per source, one job that judges and tells, until it is stopped."""
+"""Run: the daemon's schedule. A job per source that collects, one that judges, and a postman, until it is stopped."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from monitor.clock import BIN, floor, iso, now
+from monitor.clock import BIN, floor, iso, now, ticks
 from monitor.ports import LogSource
 from monitor.worker.acting import Serving
 from monitor.worker.app import App, SourceReport
 from monitor.worker.gathering import gather
-from monitor.worker.ticking import judge_and_tell
+from monitor.worker.postman import Postman
+from monitor.worker.ticking import judge_and_decide
 
 log = logging.getLogger("mintwatch.worker")
 
@@ -44,17 +45,21 @@ def run(app: App, every: Mapping[str, timedelta], stop: Event) -> bool:
         Whether everything in flight had ended within DEADLINE. If not, its threads are still there, and the caller
         leaves without waiting for them.
     """
-    scheduler = _scheduler(Rounds(app, every), every)
+    scheduler, postman = _scheduler(Rounds(app, every), every), Postman(app, stop)
     scheduler.start()
+    postman.start()
     log.info("started", extra={"part": "run", "sources": len(app.sources), "rules": len(app.rules)})
     with Serving(app):
         stop.wait()
     log.info("stopping", extra={"part": "run"})
     closing = Thread(target=scheduler.shutdown, name="shutdown", daemon=True)
     closing.start()
-    closing.join(DEADLINE.total_seconds())
-    log.info("stopped", extra={"part": "run", "finished": not closing.is_alive()})
-    return not closing.is_alive()
+    end = ticks() + DEADLINE
+    carried = postman.stop(DEADLINE)
+    closing.join(max(0.0, (end - ticks()).total_seconds()))
+    finished = carried and not closing.is_alive()
+    log.info("stopped", extra={"part": "run", "finished": finished})
+    return finished
 
 
 class Rounds:
@@ -77,16 +82,16 @@ class Rounds:
             self._gathered.append(report)
 
     def judge(self) -> None:
-        """One round of judging and telling."""
+        """One round of judging; what is to be told waits in the outbox then, and the postman was woken."""
         as_of = floor(now(), BIN)
         with self._lock:
             gathered, self._gathered = self._gathered, []
         for name, since in self.stuck(now()).items():
             self.app.store.failed(name, as_of, f"still at a round that began after {iso(since)}", "Stuck")
-        report = judge_and_tell(self.app, as_of, gathered)
+        report = judge_and_decide(self.app, as_of, gathered)
         failed = [one.name for one in report.rules if one.error]
         said = {"part": "judge", "as_of": iso(report.now), "findings": sum(one.findings for one in report.rules)}
-        log.info("judged", extra=said | {"failed": failed, "unsent": len(report.unsent)})
+        log.info("judged", extra=said | {"failed": failed, "waiting": self.app.store.backlog().waiting})
 
     def stuck(self, at: datetime) -> dict[str, datetime]:
         """Sources whose round takes longer than three of their intervals and half an hour, and since when."""

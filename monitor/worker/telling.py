@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from itertools import groupby
+from threading import Event
 from typing import Final
 
-from monitor.clock import DAY, iso
-from monitor.errors import LaterError, MintwatchError, PermanentError, StateError, UnsureError
-from monitor.model import Decision, Delivery, Name, Part, Queued, Reason, Wanted
-from monitor.notify import Told, compose
+from monitor import charts, clock
+from monitor.clock import BIN, DAY, floor, iso
+from monitor.model import Decision, HealthEvent, Part, Reason, Wanted
 from monitor.ports import Notifier
 from monitor.worker.app import App
-from monitor.worker.guard import guarded, told
+from monitor.worker.composing import Composer, about
+from monitor.worker.postman import Lane
 
 log = logging.getLogger("mintwatch.worker")
 OWED: Final = 3 * DAY
 """For how long it is tried to send a message."""
+LATE: Final = timedelta(minutes=15)
+"""From when on it is trouble of its own that people were not told."""
 AGAIN: Final = frozenset({Reason.REOPENED, Reason.WORSENED, Reason.REMINDER, Reason.ESCALATED})
 """For what people are to look up from a card they have seen."""
 SHOWN: Final = frozenset({Reason.OPENED, Reason.REOPENED, Reason.WORSENED})
 """What brings new evidence."""
-LONGEST: Final = timedelta(minutes=5)
-"""The longest wait between two tries."""
+NAMED: Final = 10
+"""How many incidents are named of those nobody was told."""
 
 
 def wanted(decisions: Iterable[Decision], notifier: Notifier) -> Iterator[Wanted]:
@@ -31,69 +36,74 @@ def wanted(decisions: Iterable[Decision], notifier: Notifier) -> Iterator[Wanted
     for one in decisions:
         if not one.told:
             continue
-        about = f"{iso(one.at)} {one.reason}"
         if Part.CARD not in notifier.parts:
-            yield Wanted(notifier.name, one.incident, Part.NEWS, about)
+            yield Wanted(notifier.name, one.incident, Part.NEWS, about(one))
             continue
         yield Wanted(notifier.name, one.incident, Part.CARD)
         if one.reason in AGAIN and Part.NEWS in notifier.parts:
-            yield Wanted(notifier.name, one.incident, Part.NEWS, about)
+            yield Wanted(notifier.name, one.incident, Part.NEWS, about(one))
         if one.reason in SHOWN and Part.EVIDENCE in notifier.parts:
             yield Wanted(notifier.name, one.incident, Part.EVIDENCE)
-        if one.reason in SHOWN and Part.CHART in notifier.parts:
-            yield Wanted(notifier.name, one.incident, Part.CHART, about)
+        if one.reason in SHOWN and Part.CHART in notifier.parts and charts.installed():
+            yield Wanted(notifier.name, one.incident, Part.CHART, about(one))
         if Part.LOG in notifier.parts:
             yield Wanted(notifier.name, one.incident, Part.LOG)
 
 
-def tell(app: App, now: datetime) -> list[str]:
-    """Send what is due, the most urgent first; returns what was not sent, to be tried again later or given up."""
-    unsent = []
+def overdue(app: App, now: datetime) -> list[str]:
+    """Give up what has waited for days, which is returned, and write down whom nobody could tell for a while."""
+    names = {one.name for one in app.notifiers}
+    stuck = {name: error for name, error in app.store.untold(now - LATE).items() if name in names}
+    app.store.note(HealthEvent(floor(now) - BIN, "notify", name, "failed", "") for name in stuck)
+    for name, error in stuck.items():
+        log.error("people are not told", extra={"part": name, "error": error})
+    said = []
     for one in app.store.give_up(now - OWED):
-        unsent.append(
-            f"{one.wanted.notifier}: {one.wanted.incident}: given up, not sent within {OWED.days} days of"
-            f" {iso(one.wanted_at)}"
+        wanted = one.wanted
+        said.append(
+            f"{wanted.notifier}: {wanted.incident}: given up, not sent within {OWED.days} days of {iso(one.wanted_at)}"
         )
-        log.error("given up", extra={"part": "notify", "error": unsent[-1]})
-    notifiers = {one.name: one for one in app.notifiers}
-    tried: set[int] = set()
-    while due := [one for one in app.store.due(now) if one.seq not in tried and one.wanted.notifier in notifiers]:
-        names = app.store.names()
-        for one in due:
-            tried.add(one.seq)
-            error = _send(app, notifiers[one.wanted.notifier], one, names, now)
-            if error:
-                unsent.append(f"{one.wanted.notifier}: {one.wanted.incident}: {error}")
-    return unsent
+        log.error("given up", extra={"part": wanted.notifier, "error": said[-1]})
+    return said
 
 
-def _send(app: App, notifier: Notifier, one: Queued, names: Mapping[str, Name], now: datetime) -> str:
-    """One try; '' if it was sent."""
+def tell(app: App, now: datetime, patience: timedelta = timedelta(0)) -> list[str]:
+    """Send what is due, to each notifier on its own; returns what is left, to be tried again later.
 
-    def work() -> str:
-        delivery = _delivery(app, one, names, now)
-        app.store.sending(one)
-        ref = (notifier.find(delivery) if one.unsure and not one.ref else "") or notifier.send(delivery)
-        app.store.sent(one, ref, now)
-        return ""
+    With `patience`, what is due within it is waited for, and what has not been tried by its end is left. Without, time
+    stands still, and everything that is due is tried once.
+    """
+    began, stop = clock.ticks(), Event()
 
-    def failed(error: Exception) -> str:
-        wait = error.after if isinstance(error, LaterError) else min(timedelta(seconds=2**one.tries), LONGEST)
-        unsure = isinstance(error, UnsureError) or not isinstance(error, MintwatchError)
-        permanent = isinstance(error, PermanentError)
-        app.store.postpone(one, now + wait, told(error), unsure=unsure and not one.ref, permanent=permanent)
-        return told(error)
+    def present() -> datetime:
+        return now + (clock.ticks() - began) if patience else now
 
-    return guarded(notifier.name, work, failed)
+    def drain(lane: Lane) -> None:
+        while not stop.is_set() and present() <= now + patience:
+            if lane.step():
+                continue
+            due = lane.next_due()
+            if due is None or due > now + patience:
+                return
+            stop.wait(max(0.0, (due - present()).total_seconds()))
+
+    composer = Composer(app)
+    pool = ThreadPoolExecutor(max(1, len(app.notifiers)), thread_name_prefix="tell")
+    try:
+        list(pool.map(drain, [Lane(composer, one, present) for one in app.notifiers]))
+    finally:
+        stop.set()
+        pool.shutdown()
+    return [line for one in app.notifiers for line in _left(app, one)]
 
 
-def _delivery(app: App, one: Queued, names: Mapping[str, Name], now: datetime) -> Delivery:
-    incident = app.store.incident(one.wanted.incident)
-    if incident is None:
-        raise StateError(f"{app.store.directory}: expected incident {one.wanted.incident}, of which a message is kept")
-    decisions = [each for each in app.store.decisions(incident.id) if each.told]
-    decision = next((each for each in decisions if f"{iso(each.at)} {each.reason}" == one.wanted.about), decisions[-1])
-    findings = [each for each, _, _ in app.store.findings(incident.id)]
-    rules = {rule.id: rule for rule in app.rules}
-    message = compose(Told(decision, incident, findings, now, rules, names, decisions=decisions))
-    return Delivery(one.key, one.wanted.part, message, ref=one.ref)
+def _left(app: App, notifier: Notifier) -> Iterator[str]:
+    """What waits for a notifier, a line for each incident of the first few."""
+    waiting = sorted(app.store.waiting(notifier.name), key=lambda one: one.wanted.incident)
+    lines = [
+        f"{notifier.name}: {incident}: {next((one.error for one in rows if one.error), 'waits')}"
+        for incident, rows in groupby(waiting, key=lambda one: one.wanted.incident)
+    ]
+    yield from lines[:NAMED]
+    if len(lines) > NAMED:
+        yield f"{notifier.name}: messages about {len(lines) - NAMED:,} more incidents wait"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
@@ -22,7 +23,7 @@ from monitor.worker.gathering import gather
 from monitor.worker.guard import guarded, told
 from monitor.worker.judging import Judged, hear, judge
 from monitor.worker.overhearing import Spoken, spoken
-from monitor.worker.telling import tell, wanted
+from monitor.worker.telling import overdue, tell, wanted
 
 log = logging.getLogger("mintwatch.worker")
 T = TypeVar("T")
@@ -37,17 +38,18 @@ WORKERS = 2
 """Rules judged at once."""
 
 
-def tick(app: App, now: datetime) -> Report:
+def tick(app: App, now: datetime, patience: timedelta = timedelta(0)) -> Report:
     """The product in one screen: look, judge, decide, keep what was decided, tell.
 
-    `now` is rounded down to 5 minutes, so that `as_of` always falls on a bin edge.
+    `now` is rounded down to 5 minutes, so that `as_of` always falls on a bin edge. See `tell` for `patience`.
     """
     as_of = floor(now, BIN)
-    return judge_and_tell(app, as_of, [gather(app, source, as_of) for source in app.sources])
+    report = judge_and_decide(app, as_of, [gather(app, source, as_of) for source in app.sources])
+    return replace(report, unsent=(*report.unsent, *tell(app, as_of, patience)))
 
 
-def judge_and_tell(app: App, as_of: datetime, gathered: Sequence[SourceReport]) -> Report:
-    """The second half of a tick: what was collected is judged, decided on, kept and told."""
+def judge_and_decide(app: App, as_of: datetime, gathered: Sequence[SourceReport]) -> Report:
+    """What was collected is judged, decided on and kept, and so is what people are to be told; nobody is told yet."""
     with app.store.standing({one.name for one in app.sources}) as standing:
         judged, rules, hearing = guarded(
             "facts",
@@ -58,9 +60,9 @@ def judge_and_tell(app: App, as_of: datetime, gathered: Sequence[SourceReport]) 
     known = app.store.known(min(one.bucket for one in found)) if found else set()
     new = sorted((one for one in found if one.key not in known), key=lambda one: (one.time, one.key))
     triaged = conclude(app, new, judged, hearing, standing, as_of)
-    unsent = tell(app, as_of)
+    given_up = overdue(app, as_of)
     app.store.forget(as_of - JOURNAL)
-    return Report(as_of, tuple(gathered), tuple(rules), triaged.incidents, triaged.decisions, tuple(unsent))
+    return Report(as_of, tuple(gathered), tuple(rules), triaged.incidents, triaged.decisions, tuple(given_up))
 
 
 def judge_all(

@@ -65,14 +65,21 @@ def watch(
         places = Places(logins, stop, closing)
         sources = [_source(one, places) for one in chosen]
         backlogs = {one.name: _backlog(one.workspace) for one in chosen}
+        portals = {one.name: _portal(one, logins) for one in chosen}
         app = App(
-            (*sources, HealthSource(store)), rules, store, engine, notifiers, progress=progress, backlogs=backlogs
+            (*sources, HealthSource(store)),
+            rules,
+            store,
+            engine,
+            notifiers,
+            progress=progress,
+            backlogs=backlogs,
+            portals=portals,
         )
         every = {one.name: one.interval for one in chosen}
         quickest = min(every.values(), default=timedelta(minutes=5))
         origins = {one.name: one.workspace.id.lower() for one in chosen}
         _remember(store, sources, origins)
-        portals = {one.name: _portal(one, logins) for one in chosen}
         yield Watch(app, {**every, NAME: quickest}, tuple(places.workspaces.values()), origins, portals)
 
 
