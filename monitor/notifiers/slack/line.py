@@ -21,6 +21,8 @@ from monitor.notifiers.slack.answers import refusal, translated
 from monitor.notifiers.slack.wire import FOREIGN, SILENT, proxy_to, text, usable
 
 OPEN: Final = "apps.connections.open"
+SWITCHED_OFF: Final = "link_disabled"
+"""Why a socket goes and no other stands, until somebody switches Socket Mode on again."""
 STALE: Final = 3
 """After how many pings without a sound a socket is dead."""
 LONGEST: Final = timedelta(seconds=10)
@@ -41,6 +43,8 @@ class Line(SocketModeClient):
     ----------
     heard, heard_at
         When Slack was last heard, be it a pong, by `clock.ticks` and by `clock.now`.
+    spoken, greeted
+        Set once Slack said the first thing; whether that was hello.
     reason
         Slack's word for why this socket has to go, '' while it need not.
     """
@@ -63,8 +67,8 @@ class Line(SocketModeClient):
         self.last_ping_pong_time = 0.0
         self._pong: float | None = 0.0
         self.heard, self.heard_at = clock.ticks(), clock.now()
-        self.greeted, self.gone = asyncio.Event(), asyncio.Event()
-        self.reason = ""
+        self.spoken, self.gone = asyncio.Event(), asyncio.Event()
+        self.greeted, self.reason = False, ""
         self._stale = ping * STALE
         self._glance = min(ping / 5, timedelta(seconds=0.5)).total_seconds()
 
@@ -129,9 +133,9 @@ class Line(SocketModeClient):
             return
         if text(said, "type") == "disconnect":
             self.reason = text(said, "reason") or "disconnect"
-            self.greeted.set()
         elif text(said, "type") == "hello":
-            self.greeted.set()
+            self.greeted = True
+        self.spoken.set()
 
     async def _left(self, message: aiohttp.WSMessage) -> None:
         del message
@@ -151,11 +155,13 @@ async def opened(web: AsyncWebClient, token: str, taken: Taken, ping: timedelta,
     try:
         async with asyncio.timeout(min(LONGEST, max(ping * STALE, timedelta(seconds=1))).total_seconds()):
             await line.connect()  # type: ignore[no-untyped-call]
-            await line.greeted.wait()
-        if line.reason:
+            await line.spoken.wait()
+        stands = line.greeted  # it may be asked to go already: it stands all the same
+        if stands:
+            return line
+        if line.reason == SWITCHED_OFF:
             raise refusal("Socket Mode", 200, {}, {"error": line.reason})
-        stands = True
-        return line
+        raise TransientError(f"Slack, Socket Mode: {line.reason or 'something else'} instead of hello")
     except TimeoutError:
         raise TransientError("Slack, Socket Mode: the socket opened, or did not, and nobody said hello") from None
     finally:

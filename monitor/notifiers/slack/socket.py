@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 import random
@@ -41,6 +42,8 @@ SLOWEST: Final = timedelta(seconds=30)
 """How often, at least, something is tried that may work any time."""
 GRACE: Final = timedelta(seconds=15)
 """How long a socket that was asked to go is listened to after the next one stands; Slack closes it within 10 s."""
+STEADY: Final = 6
+"""How many pings a socket lives that is not flapping."""
 CLOSING: Final = timedelta(seconds=1)
 TIMEOUT: Final = 10
 
@@ -108,7 +111,7 @@ class Listener:
         self._task: asyncio.Task[None] | None = None
         self._line: Line | None = None
         self._leaving: set[asyncio.Task[None]] = set()
-        self._failures = 0
+        self._short = 0
         self._heard: datetime | None = None
 
     def __enter__(self) -> Self:
@@ -190,42 +193,42 @@ class Listener:
             await self._hung_up()
 
     async def _watch(self, line: Line) -> None:
-        """Return when there has to be another; one that lived long makes up for the failures before it."""
+        """Return when there has to be another."""
         begun = clock.ticks()
         why = await line.over()
         log.info("socket to be replaced", extra={"part": "slack", "why": why})
-        self._failures = 0 if clock.ticks() - begun > self._ping * 6 else self._failures + 1
+        self._short = 0 if clock.ticks() - begun > self._ping * STEADY else self._short + 1
         if not line.open:
             await line.end()
 
     async def _next(self, web: AsyncWebClient) -> Line:
-        """The next socket, however often that takes."""
-        pause = self._backoff()
-        while True:
+        """The next socket, however often that takes; at once, unless the last ones did not live long."""
+        pause = self._backoff(self._short, self._ping)
+        for tries in itertools.count(1):
             await asyncio.sleep(pause.total_seconds())
             try:
                 line = await opened(web, self._app_token(), self._taken, self._ping, self._proxy)
             except MintwatchError as error:
-                self._failures += 1
                 self.trouble = str(error)
-                pause = self._pause(error)
+                pause = self._pause(error, tries)
                 log.warning("no socket", extra={"part": "slack", "error": str(error), "again": pause.total_seconds()})
             else:
                 self.trouble = ""
                 log.info("socket open", extra={"part": "slack"})
                 return line
+        raise AssertionError("it counts for ever")
 
-    def _pause(self, error: MintwatchError) -> timedelta:
+    def _pause(self, error: MintwatchError, tries: int) -> timedelta:
         if isinstance(error, PermanentError):
             return self._rarely
         after = error.after if isinstance(error, LaterError) else timedelta(0)
-        return after + self._backoff()
+        return after + self._backoff(tries, SLOWEST)
 
-    def _backoff(self) -> timedelta:
+    def _backoff(self, failures: int, most: timedelta) -> timedelta:
         """A tenth of a ping, doubled by every failure in a row; half of it by chance, lest all come back at once."""
-        if not self._failures:
+        if not failures:
             return timedelta(0)
-        longest = min(self._ping / 10 * 2.0 ** min(self._failures - 1, 16), SLOWEST)
+        longest = min(self._ping / 10 * 2.0 ** min(failures - 1, 16), most)
         return longest * random.uniform(0.5, 1)  # noqa: S311 - nobody gains by guessing it
 
     def _retire(self, line: Line) -> None:
