@@ -19,6 +19,7 @@ STYLES = {
     Level.INFORMATIONAL: "blue",
 }
 LIMIT = 300
+RELATED = 2
 
 
 class ConsoleNotifier:
@@ -31,7 +32,9 @@ class ConsoleNotifier:
         self.console = console or Console()
 
     def send(self, delivery: Delivery) -> str:
-        """Print it; the reference is the incident's id."""
+        """Print it; the reference is the incident's id. What it printed it cannot change."""
+        if delivery.ref:
+            return delivery.ref
         message = delivery.message
         self.console.print(summary(message) if isinstance(message, Digest) else render(message))
         return message.id if isinstance(message, Digest) else message.incident
@@ -51,20 +54,23 @@ def summary(digest: Digest) -> Group:
 
 def render(message: Message) -> Group:
     """The message as a rich renderable: a headline, and what a person asks next beneath it."""
-    resolved = message.state is State.RESOLVED
-    word = "RESOLVED" if resolved else message.level.upper()
-    head = Text(f" {word} ", style="bold green" if resolved else STYLES[message.level])
+    over = message.state in {State.RESOLVED, State.FALSE_POSITIVE}
+    word = message.state.upper() if over else message.level.upper()
+    head = Text(f" {word} ", style="bold green" if over else STYLES[message.level])
     head.append(" ").append(_shown(message.headline), style="bold")
     head.append(f"  {message.reason}", style="dim")
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
     rows = [
+        ("News", message.news),
         ("Why", message.because),
         *message.facts,
         ("When", f"{message.since:%Y-%m-%d %H:%M} to {message.until:%m-%d %H:%M} UTC"),
+        ("Status", message.status),
         ("Rules", ", ".join(message.rules)),
         ("Next", _first_step(message.runbook)),
+        ("Related", "; ".join(message.related[:RELATED])),
         ("Incident", f"{message.incident}, score {message.score:.2f}"),
     ]
     for label, value in rows:

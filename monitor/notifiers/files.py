@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from monitor import whole
-from monitor.errors import PermanentError
 from monitor.model import Delivery, Digest, Part
-from monitor.notifiers.slack import blocks
+from monitor.notifiers.slack import rendered
 
 
 class FilesNotifier:
-    """Writes `<incident>-<reason>.json` into a directory, whole or not at all; a later one of that name replaces it."""
+    """Writes `<incident>-<reason>.json` into a directory, whole or not at all; a later one of that name replaces it.
 
-    parts = frozenset({Part.NEWS})
+    It is what Slack would be sent as the incident's card; of a storm, `<its id>-storm.json`.
+    """
+
+    parts = frozenset({Part.NEWS, Part.DIGEST})
 
     def __init__(self, directory: Path, name: str = "files") -> None:
         self.name = name
@@ -30,10 +33,10 @@ class FilesNotifier:
             If the directory cannot be written to.
         """
         message = delivery.message
-        if isinstance(message, Digest):
-            raise PermanentError(f"{self.name}: expected a message about an incident, got a digest")
-        name = f"{re.sub(r'[^A-Za-z0-9_.-]', '_', message.incident).lstrip('.')}-{message.reason}.json"
-        text = json.dumps(blocks(message), indent=2, ensure_ascii=False) + "\n"
+        whose, what = (message.id, "storm") if isinstance(message, Digest) else (message.incident, message.reason.value)
+        name = f"{re.sub(r'[^A-Za-z0-9_.-]', '_', whose).lstrip('.')}-{what}.json"
+        part = Part.DIGEST if isinstance(message, Digest) else Part.CARD
+        text = json.dumps(rendered(replace(delivery, part=part)), indent=2, ensure_ascii=False) + "\n"
         whole.put(self.directory / name, text.encode())
         return name
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.model import Level, Message, Reason, State
+from monitor.model import Digest, DigestLine, Level, Message, Reason, State
 
 AT = datetime(2026, 5, 1, 10, tzinfo=UTC)
 
@@ -43,7 +43,7 @@ def message() -> Message:
         state=State.OPEN,
         level=Level.HIGH,
         headline="sp-build-agent: 412 tokens in 15 min, expected 30",
-        because="412 in 15 min, expected 30.2 (12 to 60). Chance alone would do this once in 20,000 identity-days.",
+        because="412 in 15 min, expected 30.2 (12 to 60). By chance alone, once in about 20,000 identity-days.",
         facts=(
             ("Identity", "sp-build-agent · service principal · 0f3c9a51"),
             ("Owner", "unknown"),
@@ -57,6 +57,15 @@ def message() -> Message:
         at=AT + timedelta(minutes=20),
         score=0.59,
         surprise=4.3,
+        status="Nobody has acknowledged it · 2 findings since 10:00 UTC",
+        link="https://portal.azure.com/#blade/Logs.ReactView/resourceId/x?a=1&b=2",
+        query='SigninLogs\n| where AppId == "0f3c9a51"',
+        related=("b2c3d4e5f6 sp-deploy-agent · MEDIUM, open: same address 203.0.113.7",),
+        evidence=(
+            "UTC          what      at                     from              outcome  events",
+            "05-01 10:02  sign-in   Azure Resource Manager  203.0.113.7 DE   issued      412",
+        ),
+        log=("10:20 UTC  opened, HIGH", "10:25 UTC  ann acknowledged it (Slack): planned"),
     )
 
 
@@ -75,4 +84,31 @@ def attacked(message: Message, weapon: str) -> Message:
         because=f"{weapon}: never seen before",
         facts=tuple((label, weapon) for label, _ in message.facts),
         findings=(weapon,),
+        status=f"Acknowledged by {weapon}: {weapon}",
+        news=weapon,
+        query=weapon,
+        link=f"https://portal.azure.com/{weapon}",
+        related=(weapon,) * 5,
+        evidence=(weapon,) * 5,
+        log=(weapon,) * 5,
+        mention=weapon,
+    )
+
+
+@pytest.fixture
+def storm() -> Digest:
+    """The digest of a small storm."""
+    return Digest(
+        id="storm-1",
+        notifier="slack",
+        since=AT,
+        until=AT + timedelta(minutes=20),
+        at=AT + timedelta(minutes=21),
+        incidents=37,
+        findings=5_000,
+        levels=((Level.HIGH, 3), (Level.MEDIUM, 34)),
+        rules=(("sp-new-prefix", 30), ("failure-burst", 7)),
+        worst=tuple(
+            DigestLine(f"a{n}", Level.HIGH, f"sp-{n}: 412 tokens in 15 min, expected 30", 4.3) for n in range(3)
+        ),
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from monitor.model import Delivery, Message, Part
+from monitor.model import Delivery, Digest, Message, Part
 from monitor.notifiers.console import ConsoleNotifier
 
 
@@ -23,7 +23,17 @@ def test_one_message_in_a_dozen_lines(message: Message) -> None:
     assert "2026-05-01 10:00 to 05-01 10:15 UTC" in text
     assert "Who owns the identity?" in text
     assert "a1b2c3d4e5, score 0.59" in text
-    assert len(text.splitlines()) <= 12
+    assert "Nobody has acknowledged it · 2 findings since 10:00 UTC" in text
+    assert len(text.splitlines()) <= 14
+
+
+def test_storm_is_printed_once(storm: Digest) -> None:
+    out = io.StringIO()
+    notifier = ConsoleNotifier(Console(file=out, width=100))
+    ref = notifier.send(Delivery("key", Part.DIGEST, storm))
+    notifier.send(Delivery("key", Part.DIGEST, storm, ref=ref))
+    assert out.getvalue().count("STORM") == 1
+    assert "sp-2: 412 tokens" in out.getvalue()
 
 
 def test_next_is_the_first_step_whole(message: Message) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import PermanentError
-from monitor.model import Delivery, Message, Part, Reason
+from monitor.model import Delivery, Digest, Message, Part, Reason
 from monitor.notifiers.files import FilesNotifier
-from monitor.notifiers.slack import blocks
+from monitor.notifiers.slack import rendered
 
 
 def delivered(message: Message) -> Delivery:
@@ -19,7 +19,7 @@ def delivered(message: Message) -> Delivery:
 def test_file_holds_the_slack_payload(tmp_path: Path, message: Message) -> None:
     ref = FilesNotifier(tmp_path / "messages").send(delivered(message))
     assert ref == "a1b2c3d4e5-opened.json"
-    assert json.loads((tmp_path / "messages" / ref).read_text("utf-8")) == blocks(message)
+    assert json.loads((tmp_path / "messages" / ref).read_text("utf-8")) == rendered(Delivery("key", Part.CARD, message))
 
 
 def test_later_message_of_the_same_kind_replaces_the_earlier(tmp_path: Path, message: Message) -> None:
@@ -29,6 +29,14 @@ def test_later_message_of_the_same_kind_replaces_the_earlier(tmp_path: Path, mes
     notifier.send(delivered(replace(message, reason=Reason.RESOLVED)))
     assert {path.name for path in tmp_path.iterdir()} == {"a1b2c3d4e5-opened.json", "a1b2c3d4e5-resolved.json"}
     assert "second" in (tmp_path / "a1b2c3d4e5-opened.json").read_text("utf-8")
+
+
+def test_storm_is_written_and_brought_up_to_date(tmp_path: Path, storm: Digest) -> None:
+    for found in (10, 20):
+        FilesNotifier(tmp_path).send(Delivery("key", Part.DIGEST, replace(storm, findings=found)))
+    (written,) = tmp_path.iterdir()
+    assert written.name == "storm-1-storm.json"
+    assert "20 findings" in written.read_text("utf-8")
 
 
 def test_hostile_text_is_written_whatever_it_is(tmp_path: Path, attacked: Message) -> None:

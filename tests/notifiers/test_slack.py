@@ -15,21 +15,33 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
 from monitor.hostile import DROPPED, clean, clip
-from monitor.model import Level, Message, Reason, State
-from monitor.notifiers.slack import blocks, code, escape, plain
+from monitor.model import Delivery, Digest, DigestLine, Level, Message, Part, Reason, State
+from monitor.notifiers.slack import bare, code, escape, naming, plain, rendered
+from monitor.notifiers.slack.escaping import address, anchor, listing, mention
+from monitor.testing.slack import links, pings
+from monitor.testing.slack import messages as local
+from monitor.testing.slack.blocks import wrong
 
 AT = datetime(2026, 5, 1, 10, tzinfo=UTC)
-OURS = re.compile(r"<!date\^\d+\^\{date_short_pretty\} \{time\}\|\d\d:\d\d UTC>")
-"""The one control sequence we write, in exactly the form we write it."""
+PORTAL = "https://portal.azure.com/#blade/Logs?q=a%20b&c=(d)"
+GROUP = "S0604QSJC"
+OURS = re.compile(
+    r"<!date\^\d+\^\{date_short_pretty\} \{time\}\|\d{4}-\d\d-\d\d \d\d:\d\d UTC>"
+    rf"|<!subteam\^{GROUP}>"
+    r"|<https://portal\.azure\.com/#blade/Logs\?q=a%20b&amp;c=\(d\)\|(Query in Azure portal|Open runbook)>"
+)
+"""The control sequences we write, in exactly the form we write them."""
 
 WEAPONS = (
     "<!channel>", "<!here|x>", "<@U012AB3CD>", "<#C012AB3CD>", "<https://evil.example|Portal>", "&lt;!channel&gt;",
     "&amp;lt;!channel&amp;gt;", "`", "```", "<!date^0^{date}|x>", ":tada:", "\u202e", "\u200b", "\x1b[31m", "\n",
     "\u2028", "\u0301" * 9, "名前", "😀", "\ud800", "x" * 10_000, "&" * 3_000, "<" * 3_000, "😀" * 1_500, "\U000e0041",
+    "https://evil.example/x", "@channel", "עברית", "Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L̠ͨͧͩ͘G̴̻͈͍͔̹̑͗̎̅͛́Ǫ̵̹̻̝̳͂̌̌͘!͖̬̰̙̗̿̋ͥͥ̂ͣ̐́́͜͞",
 )  # fmt: skip
 HOSTILE = st.lists(
     st.one_of(st.sampled_from(WEAPONS), st.text(st.characters(codec=None), max_size=40)), max_size=10
 ).map("".join)
+LINES = st.lists(HOSTILE, max_size=30).map(tuple)
 
 
 def messages() -> st.SearchStrategy[Message]:
@@ -50,7 +62,39 @@ def messages() -> st.SearchStrategy[Message]:
         at=st.just(AT),
         score=st.floats(0, 1),
         surprise=st.floats(0, 90),
+        status=HOSTILE,
+        news=HOSTILE,
+        query=HOSTILE,
+        link=st.sampled_from([PORTAL, PORTAL + "&x" * 1_400, ""]) | HOSTILE,
+        runbook_link=st.sampled_from([PORTAL, ""]) | HOSTILE,
+        related=LINES,
+        evidence=LINES,
+        log=LINES,
+        mention=st.sampled_from([GROUP, ""]) | HOSTILE,
     )
+
+
+def storms() -> st.SearchStrategy[Digest]:
+    lines = st.builds(DigestLine, st.text("0123456789abcdef"), st.sampled_from(Level), HOSTILE, st.floats(0, 90))
+    counted = st.lists(st.tuples(st.sampled_from(Level), st.integers(1, 5_000)), min_size=1, max_size=5).map(tuple)
+    rules = st.lists(st.tuples(HOSTILE, st.integers(1, 5_000)), max_size=9).map(tuple)
+    later = AT + timedelta(hours=3)
+    return st.builds(
+        Digest, HOSTILE, HOSTILE, st.just(AT), st.just(later), st.just(later), st.integers(1, 5_000),
+        st.integers(1, 9_000), counted, rules, st.lists(lines, max_size=12).map(tuple),
+    )  # fmt: skip
+
+
+WORDS = st.one_of(
+    st.builds(
+        Delivery,
+        key=st.just("0123456789abcdef"),
+        part=st.sampled_from([Part.CARD, Part.NEWS, Part.EVIDENCE, Part.LOG]),
+        message=messages(),
+        thread=st.sampled_from(["", "C0123456:1.000000"]),
+    ),
+    st.builds(Delivery, key=st.just("0123456789abcdef"), part=st.just(Part.DIGEST), message=storms()),
+)
 
 
 def strings(node: object, kind: str = "") -> Iterator[tuple[str, str]]:
@@ -62,32 +106,40 @@ def strings(node: object, kind: str = "") -> Iterator[tuple[str, str]]:
             yield from strings(one, kind)
     elif isinstance(node, dict):
         for key, value in node.items():
-            yield from strings(value, str(node.get("type", key)))
+            yield from strings(value, "url" if key == "url" else str(node.get("type", key)))
 
 
-def sent(message: Message) -> Any:
+def sent(message: Message, part: Part = Part.CARD, *, thread: str = "", interactive: bool = True) -> Any:
     """The payload as Slack parses it."""
-    return json.loads(json.dumps(blocks(message)))
+    return parsed(rendered(Delivery("0123456789abcdef", part, message, thread=thread), interactive=interactive))
+
+
+def parsed(payload: object) -> Any:
+    return json.loads(json.dumps(payload))
+
+
+def standing(payload: Any) -> local.Message:
+    """It as it would stand in a channel."""
+    return local.Message("C0123456", "1.000000", "U0", payload["text"], payload.get("blocks", ()))
 
 
 def assert_legal(payload: Any) -> None:
-    parts = payload["blocks"]
+    parts = payload.get("blocks", [])
+    assert wrong(parts) == []
     for part in parts:
-        parsed = Block.parse(part)
-        assert parsed is not None
-        parsed.validate_json()
-        assert parsed.to_dict() == part
-        assert 0 < len(part["text"]["text"] if "text" in part else "x") <= (150 if part["type"] == "header" else 3000)
-        assert 0 < len(part.get("fields", "x")) <= 10
-        assert all(0 < len(one["text"]) <= 2000 for one in part.get("fields", ()))
-        assert all(0 < len(one["value"]) <= 2000 for one in part.get("elements", ()) if one["type"] == "button")
-    assert len(parts) <= 50
-    assert len(json.dumps(payload)) < 10_000
+        model = Block.parse(part)
+        assert model is not None
+        model.validate_json()
+    assert len(json.dumps(parts)) < 10_000
+    assert 0 < len(payload["text"].encode()) <= 4_000
 
 
 def assert_deaf(payload: Any) -> None:
     for kind, text in strings(payload):
         said = OURS.sub("", text)
+        if kind == "url":
+            assert address(text) == text
+            continue
         assert "<" not in said
         assert ">" not in said
         assert not {unicodedata.category(char) for char in said.replace("\n", "")} & DROPPED
@@ -96,12 +148,29 @@ def assert_deaf(payload: Any) -> None:
             assert "<" not in html.unescape(said)
 
 
-@given(messages())
+@given(WORDS, st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_whatever_names_say_the_payload_is_legal_small_and_carries_no_control_sequence(
+    delivery: Delivery, interactive: bool
+) -> None:
+    payload = parsed(rendered(delivery, interactive=interactive))
+    for one in (payload, parsed(bare(delivery))) if payload else ():
+        assert_legal(one)
+        assert_deaf(one)
+        assert one["metadata"] == {"event_type": "mintwatch", "event_payload": {"key": "0123456789abcdef"}}
+        message = delivery.message
+        called = isinstance(message, Message) and delivery.part is Part.NEWS and message.mention == GROUP
+        assert pings(standing(one)) == (frozenset({GROUP}) if called else frozenset())
+
+
+@given(WORDS, st.booleans())
 @settings(max_examples=80, deadline=None)
-def test_whatever_names_say_the_payload_is_legal_small_and_carries_no_control_sequence(message: Message) -> None:
-    payload = sent(message)
-    assert_legal(payload)
-    assert_deaf(payload)
+def test_whatever_names_say_only_our_links_lead_anywhere(delivery: Delivery, interactive: bool) -> None:
+    payload = parsed(rendered(delivery, interactive=interactive))
+    message = delivery.message
+    ours = {address(message.link), address(message.runbook_link)} if isinstance(message, Message) else set()
+    blocks = payload.get("blocks", [])
+    assert {one.url for one in links(replace(standing({"text": ""}), blocks=blocks))} <= ours - {""}
 
 
 @given(HOSTILE, st.integers(10, 400))
@@ -125,21 +194,52 @@ def test_cleaning_twice_is_cleaning_once(text: str, limit: int) -> None:
     assert len(clip(clean(text), limit)) <= limit
 
 
-def test_message_has_the_shape_people_know(message: Message) -> None:
+@given(HOSTILE)
+@settings(deadline=None)
+def test_a_code_block_cannot_be_left(text: str) -> None:
+    shown = listing([text, f"  {text}"], 2_000)
+    assert not shown or re.fullmatch(r"```\n[^`]*\n```", shown)
+    assert len(json.dumps(shown)) - 2 <= 2_000
+
+
+@pytest.mark.parametrize(
+    "text", ["!channel", "channel", "S", "S0604QSJC>", "s0604qsjc", "S0604QSJC|x", "U012 AB3CD", ""]
+)
+def test_who_is_called_is_an_id_or_nobody(text: str) -> None:
+    assert mention(text) == ""
+
+
+@pytest.mark.parametrize(
+    "url", ["http://x.example", "https://", "https://x y", "https://x|y", "https://x>", "//x", "https://" + "x" * 3000]
+)
+def test_a_link_is_an_address_or_nothing(url: str) -> None:
+    assert address(url) == anchor(url, "x") == ""
+
+
+# --- a card ----------------------------------------------------------------------------------------------------------
+
+
+def test_card_has_the_shape_people_know(message: Message) -> None:
     payload = sent(message)
     assert_legal(payload)
     assert payload["text"] == "🔴 HIGH · sp-build-agent: 412 tokens in 15 min, expected 30"
-    parts = payload["blocks"]
-    assert [part["type"] for part in parts] == ["header", "section", "section", "section", "context", "actions"]
-    assert parts[2]["fields"][0]["text"] == "*Identity*\n`sp-build-agent · service principal · 0f3c9a51`"
-    assert "2026-05-01 10:00 to 10:15 UTC\n<!date^1777629600^" in parts[2]["fields"][3]["text"]
-    assert [one["text"]["text"] for one in parts[-1]["elements"]] == ["Acknowledge", "Snooze", "More"]
-    assert {one["value"] for one in parts[-1]["elements"]} == {"a1b2c3d4e5"}
+    head, because, fields, runbook, related, status, actions, small = payload["blocks"]
+    assert head["text"]["text"] == payload["text"]
+    assert because["accessory"]["url"] == message.link
+    assert fields["fields"][0]["text"] == "*Identity*\n`sp-build-agent · service principal · 0f3c9a51`"
+    assert "<!date^1777629600^" in fields["fields"][3]["text"]
+    assert "2026-05-01 10:00 to 10:15 UTC" in fields["fields"][3]["text"]
+    assert runbook["text"]["text"].splitlines()[1] == "Who owns the identity?"
+    assert "b2c3d4e5f6 sp-deploy-agent" in related["elements"][0]["text"]
+    assert status["text"]["text"] == message.status
+    assert [one["action_id"] for one in actions["elements"]] == ["acknowledge", "snooze", "more"]
+    assert actions["elements"][0]["value"] == "a1b2c3d4e5"
+    assert "a1b2c3d4e5" in small["elements"][0]["text"]
 
 
 def test_nothing_from_the_log_is_in_the_metadata_which_every_app_may_read(message: Message) -> None:
     payload = sent(message)
-    assert payload["metadata"] == {"event_type": "mintwatch_incident", "event_payload": {"incident": "a1b2c3d4e5"}}
+    assert payload["metadata"] == {"event_type": "mintwatch", "event_payload": {"key": "0123456789abcdef"}}
     assert payload["unfurl_links"] is payload["unfurl_media"] is False
 
 
@@ -150,6 +250,9 @@ def test_nothing_from_the_log_is_in_the_metadata_which_every_app_may_read(messag
         ({"level": Level.CRITICAL}, "🚨 CRITICAL · "),
         ({"reason": Reason.REOPENED}, "🔴 HIGH again · "),
         ({"reason": Reason.WORSENED, "level": Level.MEDIUM}, "🟠 MEDIUM, worse · "),
+        ({"reason": Reason.WORSENED, "state": State.ACKNOWLEDGED}, "👀 ACKNOWLEDGED · "),
+        ({"state": State.SNOOZED}, "💤 SNOOZED · "),
+        ({"state": State.FALSE_POSITIVE}, "🚫 FALSE POSITIVE · "),
         ({"reason": Reason.RESOLVED, "state": State.RESOLVED}, "✅ RESOLVED · "),
     ],
 )
@@ -157,18 +260,125 @@ def test_handled_and_open_differ_at_a_glance(message: Message, changes: dict[str
     assert sent(replace(message, **changes))["text"].startswith(head)  # type: ignore[arg-type]
 
 
-def test_resolved_message_asks_for_nothing(message: Message) -> None:
-    shown = json.dumps(blocks(replace(message, state=State.RESOLVED, reason=Reason.RESOLVED)))
-    assert "acknowledge" not in shown
-    assert "Runbook" not in shown
-    assert "snooze" not in shown
+def offered(payload: Any) -> list[str]:
+    """What can be pressed, and what the menu of more holds."""
+    (actions,) = (block for block in payload["blocks"] if block["type"] == "actions")
+    more = [one["value"] for element in actions["elements"][-1:] for one in element["options"]]
+    return [element["action_id"] for element in actions["elements"]] + more
 
 
-def test_long_runbook_loses_whole_lines(message: Message) -> None:
+BASE = [value for value, _ in naming.MENU]
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (State.OPEN, ["acknowledge", "snooze", "more", *BASE]),
+        (State.ACKNOWLEDGED, ["snooze", "more", *BASE, "unacknowledge"]),
+        (State.SNOOZED, ["acknowledge", "snooze", "more", *BASE, "unacknowledge"]),
+        (State.RESOLVED, ["more", "silence", "expected"]),
+        (State.FALSE_POSITIVE, ["more", "silence", "expected"]),
+    ],
+)
+def test_what_can_be_pressed_is_what_makes_sense_now(message: Message, state: State, expected: list[str]) -> None:
+    assert offered(sent(replace(message, state=state))) == expected
+
+
+def test_over_is_over_and_asks_for_nothing(message: Message) -> None:
+    shown = json.dumps(sent(replace(message, state=State.RESOLVED, reason=Reason.RESOLVED)))
+    assert "What to do" not in shown
+
+
+def test_where_nobody_listens_nothing_can_be_pressed_but_the_query_is_a_link(message: Message) -> None:
+    payload = sent(message, interactive=False)
+    assert "action_id" not in json.dumps(payload)
+    assert [one.url for one in links(standing(payload))] == [message.link]
+
+
+def test_changed_card_has_new_block_ids_as_slack_wants_them(message: Message) -> None:
+    ids = {
+        block["block_id"]
+        for one in (message, replace(message, at=AT + timedelta(hours=1)), replace(message, state=State.SNOOZED))
+        for block in sent(one)["blocks"]
+        if "block_id" in block
+    }
+    assert len(ids) == 3
+
+
+def test_long_runbook_shows_its_first_steps_whole(message: Message) -> None:
     runbook = "\n".join(f"{n}. Look at <this> & that, then at everything around it." for n in range(100))
     payload = sent(replace(message, runbook=runbook))
     assert_legal(payload)
-    parts = payload["blocks"]
-    lines = parts[3]["text"]["text"].splitlines()
-    assert lines[-1] == "…"
-    assert all(line.endswith("around it.") for line in lines[1:-1])
+    _, *steps, last = payload["blocks"][3]["text"]["text"].splitlines()
+    assert last == "… and 96 more steps"
+    assert len(steps) == 4
+    assert all(line.endswith("around it.") for line in steps)
+
+
+# --- what hangs from it ----------------------------------------------------------------------------------------------
+
+WORSE = {
+    "reason": Reason.WORSENED,
+    "news": "Worse than when it was told at 10:20 UTC: MEDIUM → HIGH.",
+    "mention": GROUP,
+}
+
+
+def test_news_are_short_say_what_changed_and_call_who_is_to_be_called(message: Message) -> None:
+    payload = sent(replace(message, **WORSE), Part.NEWS, thread="C0123456:1.0")  # type: ignore[arg-type]
+    assert payload["text"] == (
+        "🔴 HIGH, worse · sp-build-agent: 412 tokens in 15 min, expected 30. Worse than when it was told at 10:20 UTC:"
+        " MEDIUM → HIGH"
+    )
+    assert payload["blocks"][0]["text"]["text"] == f"<!subteam^{GROUP}> *🔴 HIGH, worse*"
+    assert len(payload["blocks"]) == 3
+    assert pings(standing(payload)) == {GROUP}
+
+
+def test_nobody_is_called_by_a_card(message: Message) -> None:
+    assert pings(standing(sent(replace(message, mention=GROUP)))) == frozenset()
+
+
+def test_news_that_stand_alone_say_everything(message: Message) -> None:
+    payload = sent(replace(message, **WORSE), Part.NEWS, interactive=False)  # type: ignore[arg-type]
+    shown = json.dumps(payload, ensure_ascii=False)
+    assert all(
+        text in shown for text in ("MEDIUM → HIGH", "expected 30.2", "What to do", GROUP, "Query in Azure portal")
+    )
+
+
+def test_evidence_keeps_its_columns_and_the_query_its_lines(message: Message) -> None:
+    table, query = (block["text"]["text"] for block in sent(message, Part.EVIDENCE)["blocks"])
+    assert table.splitlines()[2:4] == list(message.evidence)
+    assert query.splitlines()[2:4] == message.query.splitlines()
+
+
+def test_evidence_that_is_gone_is_no_message(message: Message) -> None:
+    assert sent(replace(message, evidence=(), query=""), Part.EVIDENCE) == {}
+
+
+def test_log_shows_the_newest_last_and_all_of_it(message: Message) -> None:
+    lines = tuple(f"{hour:02}:00 UTC  opened, {'x' * 300}" for hour in range(25))
+    shown = [text for block in sent(replace(message, log=lines), Part.LOG)["blocks"] for text in _texts(block)]
+    assert [line[:9] for line in shown] == [line[:9] for line in lines]
+
+
+def _texts(block: Any) -> list[str]:
+    return [line for element in block["elements"] for line in element["text"].splitlines()]
+
+
+def test_digest_names_the_worst_counts_the_rest_and_says_where_they_are(storm: Digest) -> None:
+    payload = parsed(rendered(Delivery("key", Part.DIGEST, storm)))
+    shown = json.dumps(payload, ensure_ascii=False)
+    assert payload["text"] == "🌊 STORM · 37 more incidents, told together"
+    assert "🔴 3 high · 🟠 34 medium" in shown
+    assert "5,000 findings in 20 min" in shown
+    assert "🔴 sp-0: 412 tokens in 15 min, expected 30 · a0" in shown
+    assert "mintwatch incidents list" in shown
+
+
+def test_words_alone_say_what_matters(message: Message) -> None:
+    payload = bare(Delivery("key", Part.CARD, message))
+    assert set(payload) == {"text", "unfurl_links", "unfurl_media", "metadata"}
+    text = str(payload["text"]).splitlines()
+    assert text == [f"🔴 HIGH · {message.headline}", message.because, message.status, "incident a1b2c3d4e5"]

@@ -1,167 +1,86 @@
-"""A message as Slack's Block Kit, within every limit and safe whatever the names in it say.
+"""A delivery as what Slack is sent: legal, small, and safe whatever the names in it say.
 
-Limits: 50 blocks, header 150 characters, section text 3,000, 10 fields of 2,000, button text 75 and value 2,000 (the
-models of slack-sdk 3.47); and all blocks together are refused somewhere above 13,000 characters of JSON, which no
-reference says, so a payload stays below 10,000 as sent (bolt-js issue 2509).
+The limits are those of the models of slack-sdk 3.47; `kit` says which of them bind all blocks together.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Final, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Final
 
-from monitor.hostile import clean, clip
-from monitor.model import Level, Message, Reason, State
+from monitor.errors import PermanentError
+from monitor.model import Delivery, Digest, Message, Part
+from monitor.notifiers.slack import replies
+from monitor.notifiers.slack.card import announcement, card, title
+from monitor.notifiers.slack.escaping import escape, mention
+from monitor.notifiers.slack.kit import Block, Json
+from monitor.notifiers.slack.storms import heading, storm
 
-Json: TypeAlias = "str | bool | list[Json] | dict[str, Json]"
+EVENT: Final = "mintwatch"
+"""Type of the metadata by which a message of ours is found again."""
+LINE, PARAGRAPH = 600, 1200
 
-EMOJI: Final = {
-    Level.CRITICAL: "🚨",
-    Level.HIGH: "🔴",
-    Level.MEDIUM: "🟠",
-    Level.LOW: "🟡",
-    Level.INFORMATIONAL: "🔵",
+_REPLIES: Final[Mapping[Part, tuple[str, Callable[[Message], list[Json]]]]] = {
+    Part.EVIDENCE: ("Evidence", replies.evidence),
+    Part.LOG: ("Log", replies.log),
 }
-AGAIN: Final = {Reason.REOPENED: " again", Reason.WORSENED: ", worse"}
-
-HEADER = 150
-LINE, BECAUSE, FIELD, RUNBOOK, CONTEXT = 600, 1200, 280, 1200, 300
-"""What each part may cost in characters of JSON; together they stay below the limit of a message."""
-FIELDS = 8
-
-MRKDWN_ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-PLAIN_LOOKALIKES: Final = {"&": "\uff06", "<": "\u2039", ">": "\u203a"}
-"""Whether Slack decodes entities in plain text is nowhere said, so none are written there."""
 
 
-def blocks(message: Message) -> dict[str, Json]:
-    """The payload of `chat.postMessage` or `chat.update`, complete but for the channel.
+def rendered(delivery: Delivery, *, interactive: bool = True) -> Block:
+    """The payload of `chat.postMessage` or `chat.update`, complete but for the place; {} if there is nothing to say.
 
-    Every button carries the incident's id as value; the metadata, which any app of a workspace may read, carries
-    nothing else either.
+    Its metadata, which any app of a workspace may read, holds the delivery's key and nothing else.
     """
-    head = f"{_state(message)} · {message.headline}"
-    parts: list[Json] = [
-        {"type": "header", "text": _plain_text(plain(clip(clean(head), HEADER), LINE))},
-        {"type": "section", "text": _plain_text(plain(message.because, BECAUSE) or "-")},
-        {"type": "section", "fields": _fields(message)},
-    ]
-    if message.runbook.strip() and message.state is not State.RESOLVED:
-        parts.append({"type": "section", "text": _mrkdwn(_runbook(message.runbook))})
-    parts.append({"type": "context", "elements": [_mrkdwn(line) for line in _context(message)]})
-    parts.append({"type": "actions", "elements": _actions(message)})
-    return {
-        "text": escape(head, LINE),
-        "blocks": parts,
+    message = delivery.message
+    if isinstance(message, Digest):
+        return _payload(delivery, escape(heading(message), LINE), storm(message))
+    if delivery.part is Part.CARD:
+        return _payload(delivery, escape(title(message), LINE), card(message, interactive=interactive))
+    if delivery.part is Part.NEWS and delivery.thread:
+        return _payload(delivery, escape(f"{title(message)}. {message.news}".strip(" ."), LINE), replies.news(message))
+    if delivery.part is Part.NEWS:
+        return _payload(delivery, escape(title(message), LINE), announcement(message))
+    what, draw = _said(delivery.part)
+    blocks = draw(message)
+    return _payload(delivery, replies.fallback(message, what), blocks) if blocks else {}
+
+
+def bare(delivery: Delivery) -> Block:
+    """The same in words alone, for when Slack does not take the blocks."""
+    message = delivery.message
+    if isinstance(message, Digest):
+        lines = [heading(message), *(f"{one.level}: {one.headline} · {one.incident}" for one in message.worst)]
+    elif delivery.part in _REPLIES:
+        lines = [_said(delivery.part)[0], *(message.evidence if delivery.part is Part.EVIDENCE else message.log)]
+    else:
+        lines = [title(message), message.news, message.because, message.status, f"incident {message.incident}"]
+    said = "\n".join(escape(line, PARAGRAPH if place else LINE) for place, line in enumerate(lines[:20]) if line)
+    called = mention(message.mention) if isinstance(message, Message) and delivery.part is Part.NEWS else ""
+    return _payload(delivery, f"{called} {_whole(said)}".strip(), None)
+
+
+def _whole(text: str) -> str:
+    """As many whole lines as an update may have: 4,000 bytes, of which none is cut in an entity."""
+    kept = ""
+    for line in text.splitlines():
+        if len(f"{kept}\n{line}".encode()) > 3_800:
+            return f"{kept}\n…"
+        kept = f"{kept}\n{line}".strip()
+    return kept
+
+
+def _said(part: Part) -> tuple[str, Callable[[Message], list[Json]]]:
+    found = _REPLIES.get(part)
+    if found is None:
+        raise PermanentError(f"Slack: a part {part.value!r} is no text, expected one of {', '.join(_REPLIES)}")
+    return found
+
+
+def _payload(delivery: Delivery, text: str, blocks: list[Json] | None) -> Block:
+    made: Block = {
+        "text": text,
         "unfurl_links": False,
         "unfurl_media": False,
-        "metadata": {"event_type": "mintwatch_incident", "event_payload": {"incident": _id(message)}},
+        "metadata": {"event_type": EVENT, "event_payload": {"key": delivery.key}},
     }
-
-
-def escape(text: str, limit: int) -> str:
-    """`text` for mrkdwn and the top-level text: cleaned, clipped, escaped; at most `limit` characters of JSON.
-
-    >>> escape("<!channel> & co", 100)
-    '&lt;!channel&gt; &amp; co'
-    """
-    return _fit(clean(text), limit, MRKDWN_ENTITIES)
-
-
-def plain(text: str, limit: int) -> str:
-    """`text` for a plain_text object, with look-alikes for the three characters that could form a control sequence."""
-    return _fit(clean(text), limit, PLAIN_LOOKALIKES)
-
-
-def code(text: str, limit: int) -> str:
-    """`text` in a code span, where Slack neither formats, links nor expands emoji; `-` if nothing is left of it.
-
-    >>> code("`rm` *now*", 100)
-    "`'rm' *now*`"
-    """
-    shown = _fit(clean(text).replace("`", "'"), limit - 2, MRKDWN_ENTITIES)
-    return f"`{shown}`" if shown else "`-`"
-
-
-def _fit(text: str, limit: int, replaced: Mapping[str, str]) -> str:
-    """`text` with characters replaced, cut between two of them where its JSON would exceed `limit`."""
-    pieces = [replaced.get(char, char) for char in text[: limit + 1]]
-    costs = [_cost(piece) for piece in pieces]
-    if sum(costs) <= limit:
-        return "".join(pieces)
-    room, kept = limit - _cost("…"), 0
-    for cost in costs:
-        room -= cost
-        if room < 0:
-            break
-        kept += 1
-    return "".join(pieces[:kept]) + "…"
-
-
-def _cost(text: str) -> int:
-    return len(json.dumps(text)) - 2
-
-
-def _state(message: Message) -> str:
-    """What differs at a glance between handled and open messages: the leading emoji and word."""
-    if message.state is State.RESOLVED:
-        return "✅ RESOLVED"
-    return f"{EMOJI[message.level]} {message.level.upper()}{AGAIN.get(message.reason, '')}"
-
-
-def _fields(message: Message) -> list[Json]:
-    facts = [(label, code(value, FIELD)) for label, value in message.facts[: FIELDS - 2]]
-    facts += [("When", _when(message)), ("Score", code(f"{message.score:.2f}", FIELD))]
-    return [_mrkdwn(f"*{escape(label, 60)}*\n{value}") for label, value in facts]
-
-
-def _when(message: Message) -> str:
-    """UTC, and the reader's own time, which Slack fills in."""
-    utc = f"{message.since:%Y-%m-%d %H:%M} to {message.until:%H:%M} UTC"
-    if message.since.date() != message.until.date():
-        utc = f"{message.since:%Y-%m-%d %H:%M} to {message.until:%Y-%m-%d %H:%M} UTC"
-    return f"{utc}\n<!date^{int(message.since.timestamp())}^{{date_short_pretty}} {{time}}|{message.since:%H:%M} UTC>"
-
-
-def _runbook(text: str) -> str:
-    """As many whole lines as fit."""
-    lines, room = ["*Runbook*"], RUNBOOK
-    for line in filter(None, map(str.strip, text.splitlines())):
-        shown = escape(line, RUNBOOK)
-        room -= _cost(shown + "\n")
-        if room < 0:
-            lines.append("…")
-            break
-        lines.append(shown)
-    return "\n".join(lines)
-
-
-def _context(message: Message) -> list[str]:
-    count = len(message.rules)
-    return [
-        f"{'rule' if count == 1 else f'{count} rules'} {code(', '.join(message.rules), CONTEXT)}",
-        f"incident {code(message.incident, CONTEXT)} · {message.state} · {message.reason} {message.at:%H:%M} UTC",
-    ]
-
-
-def _actions(message: Message) -> list[Json]:
-    buttons = {"more": "More"}
-    if message.state is not State.RESOLVED:
-        buttons = {"acknowledge": "Acknowledge", "snooze": "Snooze"} | buttons
-    return [
-        {"type": "button", "text": _plain_text(label), "action_id": action, "value": _id(message)}
-        for action, label in buttons.items()
-    ]
-
-
-def _id(message: Message) -> str:
-    return plain(message.incident, 200)
-
-
-def _plain_text(text: str) -> dict[str, Json]:
-    return {"type": "plain_text", "text": text, "emoji": False}
-
-
-def _mrkdwn(text: str) -> dict[str, Json]:
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
+    return made if blocks is None else {**made, "blocks": blocks}
