@@ -15,7 +15,7 @@ from monitor.errors import LaterError, MintwatchError, TooLargeError, TransientE
 from monitor.notifiers.slack import addresses
 from monitor.notifiers.slack.answers import refusal, translated
 from monitor.notifiers.slack.pacing import Pacer
-from monitor.notifiers.slack.reading import Account, Answer, Posted, Screen
+from monitor.notifiers.slack.reading import Account, Answer, Member, Posted, Screen
 from monitor.notifiers.slack.wire import FOREIGN, SILENT, SLACK, Body, Json, items, proxy_to, usable
 
 TIMEOUT: Final = timedelta(seconds=10)
@@ -34,6 +34,7 @@ _FORMS: Final = frozenset(
         "files.completeUploadExternal",
         "files.getUploadURLExternal",
         "usergroups.users.list",
+        "users.info",
     }
 )
 """Methods that take a form and, not all of them, JSON."""
@@ -170,6 +171,10 @@ class SlackApi:
         """Ids of the people in a user group."""
         found = self._call("usergroups.users.list", {"usergroup": group}).body.get("users")
         return frozenset(str(user) for user in items(found))
+
+    def member(self, user: str) -> Member:
+        """What the workspace says of a person."""
+        return self._call("users.info", {"user": user}).member()
 
     def permalink(self, channel: str, ts: str) -> str:
         """Address of a message."""

@@ -43,6 +43,16 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A person as their workspace has them: its id, and whether they are a guest, a bot, or gone."""
+
+    team: str
+    guest: bool = False
+    bot: bool = False
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Screen:
     """A modal on somebody's screen; `hash` says in which state, '' is any."""
 
@@ -81,6 +91,16 @@ class Answer:
     def screen(self) -> Screen:
         """The modal that is shown now."""
         return Screen(self.needed("view", "id"), self.text("view", "hash"))
+
+    def member(self) -> Member:
+        """A person; who is not said to be a full member is a guest."""
+        user = self.body.get("user")
+        said = user if isinstance(user, Mapping) else {}
+        guest = any(said.get(name) is not False for name in ("is_restricted", "is_ultra_restricted"))
+        stranger = said.get("is_stranger") is True
+        return Member(
+            self.needed("user", "team_id"), guest or stranger, said.get("is_bot") is True, said.get("deleted") is True
+        )
 
     def account(self) -> Account:
         """Whom the token stands for."""

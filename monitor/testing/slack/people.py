@@ -54,6 +54,8 @@ def _user(user: User) -> Body:
         "name": user.name,
         "deleted": False,
         "is_bot": user.bot,
+        "is_restricted": user.guest,
+        "is_ultra_restricted": False,
         "real_name": user.name,
         "tz": "Etc/UTC",
         "profile": {"real_name": user.name, "display_name": user.name},

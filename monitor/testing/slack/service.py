@@ -122,10 +122,10 @@ class LocalSlack:
         """What single people saw, oldest first."""
         return list(self.world.whispers)
 
-    def user(self, name: str, *, team: str | None = None) -> User:
-        """A new person of the workspace; with a `team`, of another one that shares channels with it."""
+    def user(self, name: str, *, team: str | None = None, guest: bool = False) -> User:
+        """A new person of the workspace, perhaps a guest; with a `team`, of another one that shares channels."""
         with self.world.changing():
-            return self.world.user(name, team=team)
+            return self.world.user(name, team=team, guest=guest)
 
     def group(self, handle: str, users: Iterable[User] = ()) -> Group:
         """A new user group."""

@@ -22,6 +22,7 @@ SCOPES: Final = frozenset(
         "files:write",
         "commands",
         "usergroups:read",
+        "users:read",
         "channels:history",
         "groups:history",
     }
@@ -37,6 +38,7 @@ class User:
     name: str
     team: str
     bot: bool = False
+    guest: bool = False
 
 
 @dataclass(slots=True)
@@ -106,9 +108,9 @@ class Workspace:
         self._changed = threading.Condition(threading.RLock())
         self._watchers: list[Callable[[], object]] = []
 
-    def user(self, name: str, *, team: str | None = None, bot: bool = False) -> User:
-        """A new person of this workspace, or of the `team` named: a guest from outside."""
-        user = User(f"U{len(self.users) + 1:010}", name, team or self.team, bot)
+    def user(self, name: str, *, team: str | None = None, bot: bool = False, guest: bool = False) -> User:
+        """A new person of this workspace, or of the `team` named: somebody from outside; or a guest in this one."""
+        user = User(f"U{len(self.users) + 1:010}", name, team or self.team, bot, guest)
         self.users[user.id] = user
         return user
 

@@ -20,6 +20,8 @@ POSTING: Final = frozenset({"chat:write", "channels:history", "groups:history"})
 CHARTS: Final = "files:write"
 ACTING: Final = "commands"
 GROUPS: Final = "usergroups:read"
+PEOPLE: Final = "users:read"
+"""Says who is a guest; needed where every full member may act."""
 
 
 def slack(
@@ -58,11 +60,12 @@ def _scopes(settings: Settings, chosen: SlackSettings, account: Account) -> Iter
     needed = set(POSTING)
     needed |= {CHARTS} if any(one.kind == "slack" and one.charts for one in settings.notifiers.values()) else set()
     needed |= {ACTING} if chosen.app_token else set()
+    needed |= {PEOPLE} if chosen.app_token and not chosen.may_act else set()
     needed |= {GROUPS} if chosen.may_act and chosen.may_act.groups else set()
     if lacking := sorted(needed - account.scopes):
         todo = "# add them under OAuth & Permissions in the app's settings, and install the app again"
         yield Checked(Verdict.WRONG, ABOUT, f"the app lacks the scopes {', '.join(lacking)}", (todo, PAGE))
-    known = POSTING | {CHARTS, ACTING, GROUPS}
+    known = POSTING | {CHARTS, ACTING, GROUPS, PEOPLE}
     if spare := sorted(account.scopes - known):
         said = f"the app may do more than mintwatch needs: {', '.join(spare)}"
         yield Checked(Verdict.NOTE, ABOUT, said, ("# take these scopes away, and install the app again", PAGE))
