@@ -153,9 +153,10 @@ class Past:
 
     `by` are the columns of a group, `about` those of its subject. `activity` is ACTIVITY, `spans` SPANS of the rule's
     predicate, `after` SPANS of its `after:` predicate, `days` the judged days (`about` columns, `day`, `seen_at`),
-    `scores` the other rules' findings (`about` columns, `rule`, `stream`, `family`, `term`, `bucket`, `seen_at`,
-    `surprise`); frames a detector does not need are empty. `hearing` tells of each source what it covered, `home` (`by`
-    columns, `source`, `day`, `seen_at`) which sources fed a group on a day.
+    `scores` the other rules' findings (`about` columns, `rule`, `stream`, `family`, `evidence`, which is both as one
+    text, `subject`, `term`, `bucket`, `seen_at`, `surprise`: NaN before the window); frames a detector does not need
+    are empty. `hearing` tells of each source what it covered, `home` (`by` columns, `source`, `day`, `seen_at`)
+    which sources fed a group on a day.
     """
 
     by: tuple[str, ...]
@@ -181,8 +182,9 @@ class Detector(Protocol):
     A pydantic model of the rule's `params`: it is made by `model_validate`, and its fields are what a misspelt key is
     compared with. `needs` are the frames of `Past` it looks at, `wants` the keys a rule must have for it, `least` the
     smallest count it can say anything about. Unless it needs spans or scores, it has a `lookback`, how far back facts
-    are read for it. It may say `slides = True` (buckets start every 5 minutes unless the rule says otherwise) and
-    `family`, the name of its evidence where the rule has neither `new` nor `evidence`.
+    are read for it; one that needs scores may have one, how far before the window it hears what others said. It may say
+    `slides = True` (buckets start every 5 minutes unless the rule says otherwise) and `family`, the name of its evidence
+    where the rule has neither `new` nor `evidence`.
     """
 
     needs: ClassVar[frozenset[Need]]

@@ -33,11 +33,10 @@ class Surge(BaseModel):
 
     Counted are the distinct identities of a directory with a finding of that kind (stream and measure family, whatever
     the rule) in a bucket. A day is judged by its busiest bucket, against those of the days before it: a Student-t
-    predictive of log(1 + count) with a prior spread, heavier than any count's own tail, because what one change does to
-    many identities it does to all of them at once. (One common cause makes many alarms: the reason why epidemiology
-    looks at the count of a whole region beside that of each place; Noufaily et al., An improved algorithm for outbreak
-    detection, Statistics in Medicine 32, 2013. The predictive: Gelman et al., Bayesian Data Analysis, 3rd ed., 2013,
-    section 3.2.) Days of which nothing was seen are left out, days on which no rule spoke count as 0.
+    predictive of log(1 + count) with a prior spread (Gelman et al., Bayesian Data Analysis, 3rd ed., 2013, section
+    3.2), heavier than the tail of any model of counts that are independent, because they are not: what changes for a
+    platform changes for all that run on it. Nor is it less than how many of the days had 60 % of the count. Days of which
+    nothing was seen are left out, days on which no rule spoke count as 0.
 
     Parameters
     ----------
@@ -54,7 +53,7 @@ class Surge(BaseModel):
 
     >>> quiet = np.tile([0.0, 0.0, 1.0, 0.0], 7)[None, :]
     >>> [round(float(-daily_tail(np.array([n]), quiet, DOUBT)[0]), 1) for n in (12.0, 40.0)]
-    [3.5, 4.5]
+    [3.9, 5.2]
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -114,8 +113,8 @@ class Surge(BaseModel):
             high=high,
             log_p=tail if known else np.nan,
             because=[
-                f"{count:,.0f} identities with {what} in {width}, expected {expected:,.1f} (0 to {high:,.0f}) in the "
-                f"busiest of a day; in {self.lookback.days} days at most {top:,}"
+                f"{count:,.0f} identities with the same kind of evidence ({what}) in {width}, expected {expected:,.1f} "
+                f"(0 to {high:,.0f}) in the busiest of a day; in {self.lookback.days} days at most {top:,}"
                 for count, what in zip(observed, rows["evidence"], strict=True)
             ],
             **dict.fromkeys(("said", "judged", "said_all", "judged_all", "surprise"), np.nan),

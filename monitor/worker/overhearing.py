@@ -66,7 +66,7 @@ def _about(rule: Rule, scores: pd.DataFrame) -> pd.DataFrame:
     pairs = zip(mine["stream"], mine["family"], strict=True)
     return mine.assign(
         **{column: who.str.partition(":")[0] if word == "tenant" and len(mine) else who},
-        evidence=pd.Series([" ".join(kind_of_evidence(*pair)) for pair in pairs], index=mine.index, dtype="str"),
+        evidence=pd.Series([": ".join(kind_of_evidence(*pair)) for pair in pairs], index=mine.index, dtype="str"),
     )
 
 

@@ -110,7 +110,7 @@ def test_the_chance_is_that_of_a_day_whose_busiest_hour_is_so_busy() -> None:
 def test_it_stands_beside_what_was_found_of_each() -> None:
     (one,) = judged(*PAST, *MANY)
     assert one.evidence == MANY[0].evidence == PLACE
-    assert one.term == "sign_in new place"
+    assert one.term == "sign_in: new place"
 
 
 def test_fewer_are_not_many() -> None:
