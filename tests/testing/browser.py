@@ -26,6 +26,7 @@ Result = TypeVar("Result")
 Told: TypeAlias = "Mapping[str, Json]"
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+MISSING: Final = "chromium is not installed: apt-get install --no-install-recommends chromium"
 FLAGS: Final = (
     "--headless",
     "--no-sandbox",  # tests run as root in containers
@@ -51,15 +52,24 @@ class BrowserError(AssertionError):
     """What the browser has against what it was told."""
 
 
+def found() -> str | None:
+    """Where chromium is."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def needed() -> None:
+    """Said at the top of a module: without chromium all of it is skipped in one line; in CI, each test fails."""
+    if found() is None and os.environ.get("CI") != "true":
+        pytest.skip(MISSING, allow_module_level=True)
+
+
 def installed() -> str:
     """Where chromium is; without it the test is skipped, in CI failed."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        missing = "chromium is not installed: apt-get install --no-install-recommends chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{missing} (as .ci/run does)", pytrace=False)
-        pytest.skip(missing)
-    return found
+    path = found()
+    if path is None:
+        needed()
+        pytest.fail(f"{MISSING} (as .ci/run does)", pytrace=False)
+    return path
 
 
 class Browser:
@@ -280,7 +290,7 @@ def _address(process: subprocess.Popen[str]) -> str:
     said: list[str] = []
     for line in process.stderr:
         said.append(line)
-        if found := _LISTENING.search(line):
+        if place := _LISTENING.search(line):
             threading.Thread(target=process.stderr.read, daemon=True).start()
-            return found[1]
+            return place[1]
     raise BrowserError("chromium did not start:\n" + "".join(said[-20:]))

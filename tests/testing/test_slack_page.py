@@ -15,8 +15,10 @@ from monitor.charts import draw
 from monitor.model import Band
 from monitor.testing.slack import UNPACED, Channel, LocalSlack, User
 from monitor.testing.slack.http import Body
-from tests.testing.browser import Browser, Page
+from tests.testing.browser import Browser, Page, needed
 from tests.testing.slack_app import Block, actions, button, listening, menu, section, web
+
+needed()
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOSTILE = """<script>hacked=1</script><img src=x onerror=hacked=1> "'><svg/onload=hacked=1> {{x}} ]]> &lt;b&gt;"""
