@@ -183,8 +183,8 @@ class Detector(Protocol):
     compared with. `needs` are the frames of `Past` it looks at, `wants` the keys a rule must have for it, `least` the
     smallest count it can say anything about. Unless it needs spans or scores, it has a `lookback`, how far back facts
     are read for it; one that needs scores may have one, how far before the window it hears what others said. It may say
-    `slides = True` (buckets start every 5 minutes unless the rule says otherwise) and `family`, the name of its evidence
-    where the rule has neither `new` nor `evidence`.
+    `slides = True` (buckets start every 5 minutes unless the rule says otherwise) and `family`, the name of its
+    evidence where the rule has neither `new` nor `evidence`.
     """
 
     needs: ClassVar[frozenset[Need]]

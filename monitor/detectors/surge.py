@@ -31,12 +31,12 @@ Floats = npt.NDArray[np.float64]
 class Surge(BaseModel):
     """Chance that so many identities have findings of one kind of evidence in one bucket, from how many it was before.
 
-    Counted are the distinct identities of a directory with a finding of that kind (stream and measure family, whatever
-    the rule) in a bucket. A day is judged by its busiest bucket, against those of the days before it: a Student-t
-    predictive of log(1 + count) with a prior spread (Gelman et al., Bayesian Data Analysis, 3rd ed., 2013, section
-    3.2), heavier than the tail of any model of counts that are independent, because they are not: what changes for a
-    platform changes for all that run on it. Nor is it less than how many of the days had 60 % of the count. Days of which
-    nothing was seen are left out, days on which no rule spoke count as 0.
+    Counted are the distinct identities of a directory with a finding of that kind (stream and measure family,
+    whatever the rule) in a bucket. A day is judged by its busiest bucket, against those of the days before it: a
+    Student-t predictive of log(1 + count) with a prior spread (Gelman et al., Bayesian Data Analysis, 3rd ed., 2013,
+    section 3.2), heavier than the tail of any model of counts that are independent, because they are not: what
+    changes for a platform changes for all that run on it. Nor is it less than how many of the days had 60 % of the
+    count. Days of which nothing was seen are left out, days on which no rule spoke count as 0.
 
     Parameters
     ----------
