@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Lock
 from typing import Final
 
@@ -29,8 +29,6 @@ LINKED: Final = 8
 """How many incidents are named that have something in common with one."""
 KEPT: Final = 512
 """Of how many findings the facts are remembered: they never change, and a click wants its answer at once."""
-SKEW: Final = timedelta(minutes=10)
-"""How far a notifier's clock may be behind ours."""
 
 
 def about(decision: Decision) -> str:
@@ -55,7 +53,7 @@ class Composer:
         StateError, ValueError
             If the state does not hold what the message is about.
         """
-        part, since = one.wanted.part, one.since - SKEW
+        part, since = one.wanted.part, one.since
         if part is Part.DIGEST:
             return Delivery(one.key, part, self._digest(one, now), ref=one.ref, since=since)
         incident = self.app.store.incident(one.wanted.incident)
@@ -149,13 +147,13 @@ class Composer:
         ------
         PermanentError
             If matplotlib is not installed.
-        ValueError
+        StateError
             If there is nothing to draw.
         """
         shown, app = self._strongest(findings), self.app
         with app.store.standing({one.name for one in app.sources}) as standing:
             if not shown or not standing.live:
-                raise ValueError(f"{message.incident}: no facts to draw")
+                raise StateError(f"{app.store.directory}: no facts of incident {message.incident} that could be drawn")
             tables = {"facts": standing.live}
             hearing = hear(app.engine, tables, app.sources, standing.gaps)
             names, rule = app.store.names(_named(shown, ())), self._rules[shown[0].rule]

@@ -150,7 +150,7 @@ class Lane:
 
     def _said(self, one: Queued) -> dict[str, object]:
         wanted = one.wanted
-        return {"part": self.notifier.name, "incident": wanted.incident, "message": wanted.part.value}
+        return {"part": self.notifier.name, "incident": wanted.incident, "what": wanted.part.value}
 
 
 class Postman:
