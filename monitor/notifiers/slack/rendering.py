@@ -12,7 +12,7 @@ from monitor.errors import PermanentError
 from monitor.model import Delivery, Digest, Message, Part
 from monitor.notifiers.slack import replies
 from monitor.notifiers.slack.card import announcement, card, title
-from monitor.notifiers.slack.escaping import escape, mention
+from monitor.notifiers.slack.escaping import line, mention
 from monitor.notifiers.slack.kit import Block, Json
 from monitor.notifiers.slack.storms import heading, storm
 
@@ -33,13 +33,13 @@ def rendered(delivery: Delivery, *, interactive: bool = True) -> Block:
     """
     message = delivery.message
     if isinstance(message, Digest):
-        return _payload(delivery, escape(heading(message), LINE), storm(message))
+        return _payload(delivery, line(heading(message), LINE), storm(message))
     if delivery.part is Part.CARD:
-        return _payload(delivery, escape(title(message), LINE), card(message, interactive=interactive))
+        return _payload(delivery, line(title(message), LINE), card(message, interactive=interactive))
     if delivery.part is Part.NEWS and delivery.thread:
-        return _payload(delivery, escape(f"{title(message)}. {message.news}".strip(" ."), LINE), replies.news(message))
+        return _payload(delivery, line(f"{title(message)}. {message.news}".strip(" ."), LINE), replies.news(message))
     if delivery.part is Part.NEWS:
-        return _payload(delivery, escape(title(message), LINE), announcement(message))
+        return _payload(delivery, line(title(message), LINE), announcement(message))
     what, draw = _said(delivery.part)
     blocks = draw(message)
     return _payload(delivery, replies.fallback(message, what), blocks) if blocks else {}
@@ -54,7 +54,7 @@ def bare(delivery: Delivery) -> Block:
         lines = [_said(delivery.part)[0], *(message.evidence if delivery.part is Part.EVIDENCE else message.log)]
     else:
         lines = [title(message), message.news, message.because, message.status, f"incident {message.incident}"]
-    said = "\n".join(escape(line, PARAGRAPH if place else LINE) for place, line in enumerate(lines[:20]) if line)
+    said = "\n".join(line(each, PARAGRAPH if place else LINE) for place, each in enumerate(lines[:20]) if each)
     called = mention(message.mention) if isinstance(message, Message) and delivery.part is Part.NEWS else ""
     return _payload(delivery, f"{called} {_whole(said)}".strip(), None)
 
@@ -62,10 +62,10 @@ def bare(delivery: Delivery) -> Block:
 def _whole(text: str) -> str:
     """As many whole lines as an update may have: 4,000 bytes, of which none is cut in an entity."""
     kept = ""
-    for line in text.splitlines():
-        if len(f"{kept}\n{line}".encode()) > 3_800:
+    for each in text.splitlines():
+        if len(f"{kept}\n{each}".encode()) > 3_800:
             return f"{kept}\n…"
-        kept = f"{kept}\n{line}".strip()
+        kept = f"{kept}\n{each}".strip()
     return kept
 
 

@@ -9,7 +9,7 @@ from monitor.hostile import clean, clip
 from monitor.model import Message
 from monitor.notifiers.slack import kit
 from monitor.notifiers.slack.card import state, title
-from monitor.notifiers.slack.escaping import cost, escape, listing, mention, plain
+from monitor.notifiers.slack.escaping import cost, line, listing, mention, plain
 from monitor.notifiers.slack.kit import Json
 
 NEWS: Final = 1200
@@ -45,26 +45,26 @@ def _evidence(message: Message) -> Iterator[Json]:
 
 def log(message: Message) -> list[Json]:
     """What was decided and done, newest last; nothing if that is nothing."""
-    return [kit.small(run, LINE) for run in _runs([plain(line, LINE) for line in message.log])]
+    return [kit.small(run, LINE) for run in _runs([plain(each, LINE) for each in message.log])]
 
 
 def _runs(lines: Sequence[str]) -> Iterator[list[str]]:
     """The lines, in runs that fit a text each."""
     run: list[str] = []
     used = 0
-    for line in lines:
-        if run and used + cost(line) + 2 > LOG:
+    for each in lines:
+        if run and used + cost(each) + 2 > LOG:
             yield run
             run, used = [], 0
-        run.append(line)
-        used += cost(line) + 2
+        run.append(each)
+        used += cost(each) + 2
     if run:
         yield run
 
 
 def fallback(message: Message, what: str) -> str:
     """The one line of a reply that a phone shows."""
-    return escape(f"{what}: {title(message)}", 600)
+    return line(f"{what}: {title(message)}", 600)
 
 
 def picture(message: Message) -> tuple[str, str]:
