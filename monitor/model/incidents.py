@@ -64,10 +64,13 @@ class Incident:
 
     `first_at` is the start of the earliest bucket, `last_at` the end of the latest; `surprise` sums the strongest
     surprise of each distinct evidence (see `together`). Findings of experimental rules make incidents of their own,
-    `experimental`, that are kept and never told. Once `reopened`, evidence and what was told are those since then.
-    `loud`: some finding reached what its own rule tells from. Findings under a silence are kept apart, in `muted` and
-    `muted_loud`, with the ids of those silences (`muted_by`). `members` are identities its findings name beside the
-    subject. `handled_by` acknowledged, snoozed (until `snoozed_until`) or closed it last, and said why in `note`.
+    `experimental`, that are kept and never told. Once `reopened` (at `reopened_at`), evidence and what was told are
+    those since then. `loud`: some finding reached what its own rule tells from. Findings under a silence are kept
+    apart, in `muted` and what begins with it, with the ids of those silences (`muted_by`); `muted_rules` found nothing
+    else. What was expected counts for nothing, and `expected_by` says who did. `members` are identities its findings
+    name beside the subject, `marks` addresses and credentials by which it is linked to others. `handled_by`
+    acknowledged, snoozed (until `snoozed_until`) or closed it last, said why in `note`, and had `handled_findings`
+    before them. What it was told is kept nowhere in it: that follows from decisions.
     """
 
     id: str
@@ -82,8 +85,6 @@ class Incident:
     last_at: datetime
     opened_at: datetime
     updated_at: datetime
-    told_surprise: float = 0.0
-    told_level: Level = Level.INFORMATIONAL
     experimental: bool = False
     reopened: bool = False
     loud: bool = False
@@ -95,11 +96,19 @@ class Incident:
     handled_at: datetime | None = None
     snoozed_until: datetime | None = None
     note: str = ""
+    reopened_at: datetime | None = None
+    muted_level: Level = Level.INFORMATIONAL
+    muted_rules: tuple[str, ...] = ()
+    muted_findings: int = 0
+    expected_by: tuple[str, ...] = ()
+    expected_findings: int = 0
+    marks: tuple[str, ...] = ()
+    handled_findings: int = 0
 
     @property
-    def told(self) -> bool:
-        """Whether it was ever decided to tell people of it; that a notifier took the message is a `Notice`."""
-        return self.told_surprise > 0
+    def heard(self) -> int:
+        """How many of its findings nobody silenced or expected."""
+        return self.findings - self.muted_findings - self.expected_findings
 
     @property
     def score(self) -> float:
@@ -111,7 +120,8 @@ class Incident:
 class Decision:
     """Triage's answer for one incident and one notifier at one tick, and how the incident stood then.
 
-    `because` says what the reason alone does not: which silence, which incident inhibits it, whom it was escalated to.
+    `because` says what the reason alone does not: which silences (by their ids), which incident inhibits it, the storm
+    in whose digest it is, whom an escalation calls by name. `findings` are those nobody silenced (`Incident.heard`).
     """
 
     incident: str

@@ -12,6 +12,7 @@ from monitor.store.opening import moment, stamp
 from monitor.store.people import People
 
 _TOLD = json.dumps([one.value for one in Reason if one.told])
+_HEARD = json.dumps([*(one.value for one in Reason if one.told), Reason.STORM.value])
 _LIVE = json.dumps([one.value for one in State if one.live])
 _DECIDED = "incident, notifier, at, reason, because, surprise, level, findings"
 
@@ -203,6 +204,15 @@ class Store(People):
             (json.dumps(list(incidents)), _TOLD),
         )
         return {(one.incident, one.notifier): one for one in (bodies.decision(*row) for row in rows)}
+
+    def said(self, incidents: Iterable[str]) -> list[Decision]:
+        """Every decision by which somebody heard of these incidents, be it in a storm's digest, in order."""
+        rows = self._control.rows(
+            f"""select {_DECIDED} from decisions where incident in (select value from json_each(?))
+                and reason in (select value from json_each(?)) order by seq""",  # noqa: S608
+            (json.dumps(list(incidents)), _HEARD),
+        )
+        return [bodies.decision(*row) for row in rows]
 
     def openings(self, since: datetime) -> list[Decision]:
         """Decisions since then by which incidents were opened, again or anew, or kept back in a storm; in order."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
 
-from monitor.model import Level
+from monitor.model import Incident, Level, Owner
+from monitor.rules import Rule
 
 WEEK: Final = frozenset(range(7))
 _DAY: Final = timedelta(days=1)
@@ -71,3 +72,23 @@ class Route:
 def everything(notifiers: Iterable[str]) -> tuple[Route, ...]:
     """Routes by which each notifier is told everything."""
     return tuple(map(Route, notifiers))
+
+
+def matched(routes: Iterable[Route], incident: Incident, rules: Mapping[str, Rule], owner: Owner | None) -> list[Route]:
+    """The routes by which an incident is told, whatever the hour."""
+    return [one for one in routes if _fits(one, incident, rules, owner)]
+
+
+def _fits(route: Route, incident: Incident, rules: Mapping[str, Rule], owner: Owner | None) -> bool:
+    """Whether it is of that level, and of some stream, team and rule that it asks for; what is muted does not count."""
+    if incident.level.rank < route.level.rank:
+        return False
+    if route.teams and (owner is None or owner.team not in route.teams):
+        return False
+    if not route.rules and not route.streams:
+        return True
+    spoken = [one for one in incident.rules if one not in incident.muted_rules]
+    if route.rules and route.rules.isdisjoint(spoken):
+        return False
+    shown = {rules[one].stream for one in spoken if one in rules} | {stream for stream, _, _ in incident.evidence}
+    return not route.streams or not route.streams.isdisjoint(shown)

@@ -10,8 +10,9 @@ from monitor.collect import Backlog
 from monitor.model import Decision, Gap, Incident, Owners, Window
 from monitor.ports import Counts, Engine, LogSource, Notifier
 from monitor.rules import Rule
+from monitor.settings import IdentitiesFile
 from monitor.store import Store
-from monitor.triage import Policy
+from monitor.triage import Policy, Route
 from monitor.worker.pointing import Portal
 
 Progress = Callable[[str, float], None]
@@ -24,7 +25,10 @@ def silent(what: str, done: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """Everything a tick needs: sources, rules, where state is, what runs queries, whom to tell, and how."""
+    """Everything a tick needs: sources, rules, where state is, what runs queries, whom to tell, and how.
+
+    Without `routes` every notifier is told everything.
+    """
 
     sources: tuple[LogSource, ...]
     rules: tuple[Rule, ...]
@@ -34,8 +38,14 @@ class App:
     policy: Policy = field(default_factory=Policy)
     progress: Progress = silent
     backlogs: Mapping[str, Backlog] = field(default_factory=dict)
-    owners: Owners = field(default_factory=Owners)
+    routes: tuple[Route, ...] = ()
+    identities: IdentitiesFile = field(default_factory=IdentitiesFile)
     portals: Mapping[str, Portal] = field(default_factory=dict)
+
+    @property
+    def owners(self) -> Owners:
+        """Who owns what, as identities.yml says now."""
+        return self.identities.read()[0]
 
     def backlog(self, source: str) -> Backlog:
         """How much of that source's past is collected; without a limit, unless one was given."""
@@ -76,7 +86,7 @@ class RuleReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one tick, or one replay, did."""
+    """What one tick, or one replay, did. `amiss` is what a person has to mend that is nobody's failure, a line each."""
 
     now: datetime
     sources: tuple[SourceReport, ...]
@@ -84,12 +94,13 @@ class Report:
     incidents: tuple[Incident, ...]
     decisions: tuple[Decision, ...]
     unsent: tuple[str, ...] = ()
+    amiss: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[str, ...]:
         """What could not be done, a line each."""
         parts = [(one.name, one.error) for one in self.sources] + [(one.name, one.error) for one in self.rules]
-        return (*(f"{name}: {error}" for name, error in parts if error), *self.unsent)
+        return (*(f"{name}: {error}" for name, error in parts if error), *self.amiss, *self.unsent)
 
     @property
     def finished(self) -> bool:

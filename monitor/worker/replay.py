@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
@@ -12,16 +13,20 @@ import numpy.typing as npt
 from monitor.clock import BIN, DAY, ceil, floor, now
 from monitor.coverage import Hearing, stamp
 from monitor.detect import ordered
-from monitor.model import Decision, Finding, Incident, State, Window
-from monitor.triage import quiet, triage, waiting
+from monitor.model import Decision, Finding, Incident, Owner, Reason, Silence, Window
+from monitor.rules import Rule
+from monitor.triage import Heard, Known, Policy, Triaged, add, quiet, triage, waiting
 from monitor.worker.app import App, Report
+from monitor.worker.deciding import owned, routes, silences
 from monitor.worker.gathering import gather
 from monitor.worker.judging import Judged
 from monitor.worker.telling import overdue, tell, wanted
-from monitor.worker.ticking import DEFAULT_NOTIFIER, judge_all, judged_until
+from monitor.worker.ticking import judge_all, judged_until
 
 FOREVER = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
 KEPT = 400 * DAY
+OPENING = frozenset({Reason.OPENED, Reason.REOPENED, Reason.STORM})
+"""What counts for a storm."""
 
 
 def replay(app: App, since: datetime | None = None, until: datetime | None = None) -> Report:
@@ -70,42 +75,84 @@ def _triage(
     for finding in ordered([one for each in judged for one in each.findings]):
         due[finding.judged_at].append(finding)
     ticks, until = _judged_until(judged, hearing, stretch)
-    rules = {rule.id: rule for rule in app.rules}
-    notifier = app.notifiers[0].name if app.notifiers else DEFAULT_NOTIFIER
-    incidents: dict[str, Incident] = {}
-    place_of: dict[str, int] = {}
-    of: dict[str, set[str]] = defaultdict(set)
-    open_now: set[str] = set()
+    past, whom = _Past.of(app, [one for each in due.values() for one in each]), routes(app)
     decisions: list[Decision] = []
     lost: list[str] = []
     for place, tick in enumerate(ticks):
         found = sorted(due.get(tick, []), key=lambda one: (one.time, one.key))
-        reached = {rule: times[place] for rule, times in until.items()} if found or open_now else {}
-        still = [incidents[one] for one in open_now]
-        if not found and not any(quiet(one, reached, rules, app.policy) or waiting(one) for one in still):
+        reached = {rule: times[place] for rule, times in until.items()} if found or past.live else {}
+        known = past.known(reached, app.policy, tick)
+        if not found and not any(
+            quiet(one, reached, known.rules, app.policy) or waiting(one, known, whom, app.policy, tick)
+            for one in past.standing()
+        ):
             continue
-        named = open_now.union(*(of[one.subject] for one in found))  # nothing is decided about any other
-        held = [incidents[one] for one in sorted(named, key=place_of.__getitem__)]
-        held = [one for one in held if one.id in open_now or tick - one.last_at <= KEPT]
-        triaged = triage(found, held, rules, reached, app.policy, notifier, tick)
-        for one in triaged.incidents:
-            incidents[one.id] = one
-            place_of.setdefault(one.id, len(place_of))
-            of[one.subject].add(one.id)
-            (open_now.add if one.state is State.OPEN else open_now.discard)(one.id)
-        reasons = {one.incident: one for one in triaged.decisions}
+        triaged = triage(found, past.about(found, tick), known, whom, app.policy, tick)
+        past.add(triaged)
+        reasons = triaged.reasons()
         app.store.conclude(
             {},
             [(one, triaged.belongs[one.key], reasons[triaged.belongs[one.key]]) for one in found],
             triaged.incidents,
             triaged.decisions,
-            wanted=[each for one in app.notifiers for each in wanted(triaged.decisions, one)],
+            wanted=[each for one in app.notifiers for each in wanted(triaged.decisions, one, triaged.wanted)],
+            links=triaged.links,
             at=tick,
         )
         decisions += triaged.decisions
         lost += overdue(app, tick)
         tell(app, tick)
-    return tuple(incidents.values()), tuple(decisions), (*lost, *tell(app, stretch.end))
+    return past.incidents(), tuple(decisions), (*lost, *tell(app, stretch.end))
+
+
+@dataclass(slots=True)
+class _Past:
+    """What a replay has decided so far, at hand without asking the store at every tick."""
+
+    rules: Mapping[str, Rule]
+    owners: Mapping[str, Owner]
+    silences: Sequence[Silence]
+    held: dict[str, Incident] = field(default_factory=dict)
+    place: dict[str, int] = field(default_factory=dict)
+    of_subject: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    live: set[str] = field(default_factory=set)
+    heard: dict[str, dict[str, Heard]] = field(default_factory=dict)
+    openings: deque[Decision] = field(default_factory=deque)
+
+    @classmethod
+    def of(cls, app: App, findings: Sequence[Finding]) -> _Past:
+        """Before the first tick that finds any of these."""
+        return cls({rule.id: rule for rule in app.rules}, owned(app, findings), silences(app))
+
+    def known(self, reached: Mapping[str, datetime], policy: Policy, tick: datetime) -> Known:
+        """What is known at a tick at which rules have been judged so far."""
+        while self.openings and self.openings[0].at <= tick - policy.storm_window:
+            self.openings.popleft()
+        return Known(self.rules, reached, self.heard, self.silences, self.owners, self.openings)
+
+    def standing(self) -> Iterator[Incident]:
+        """Incidents that are live."""
+        return (self.held[one] for one in self.live)
+
+    def about(self, found: Sequence[Finding], tick: datetime) -> list[Incident]:
+        """Incidents that are live or about subjects that something was found about, for nothing else is decided on."""
+        named = self.live.union(*(self.of_subject[one.subject] for one in found))
+        held = [self.held[one] for one in sorted(named, key=self.place.__getitem__)]
+        return [one for one in held if one.id in self.live or tick - one.last_at <= KEPT]
+
+    def add(self, triaged: Triaged) -> None:
+        """What was decided at a tick."""
+        for one in triaged.incidents:
+            self.held[one.id] = one
+            self.place.setdefault(one.id, len(self.place))
+            self.of_subject[one.subject].add(one.id)
+            (self.live.add if one.state.live else self.live.discard)(one.id)
+        add(triaged.decisions, self.heard)
+        self.openings.extend(one for one in triaged.decisions if one.reason in OPENING)
+
+    def incidents(self) -> tuple[Incident, ...]:
+        """All of them, in the order in which they were opened."""
+        return tuple(self.held.values())
 
 
 def _stand(app: App, judged: Sequence[Judged], hearing: Mapping[str, Hearing], end: datetime) -> None:

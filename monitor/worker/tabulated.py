@@ -71,7 +71,8 @@ def findings(store: Store) -> pd.DataFrame:
 
 def incidents(store: Store) -> pd.DataFrame:
     """One row per incident, the most surprising first."""
-    named = store.names()
+    named, kept = store.names(), store.incidents()
+    told = {incident for incident, _ in store.told(one.id for one in kept)}
     rows = [
         (
             one.id,
@@ -85,10 +86,10 @@ def incidents(store: Store) -> pd.DataFrame:
             one.findings,
             one.first_at,
             one.last_at,
-            one.told,
+            one.id in told,
             one.experimental,
         )
-        for one in sorted(store.incidents(), key=lambda one: (-one.surprise, one.id))
+        for one in sorted(kept, key=lambda one: (-one.surprise, one.id))
     ]
     return _timed(pd.DataFrame(rows, columns=list(INCIDENT))).set_index("id")
 

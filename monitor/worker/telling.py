@@ -31,10 +31,11 @@ NAMED: Final = 10
 """How many incidents are named of those nobody was told."""
 
 
-def wanted(decisions: Iterable[Decision], notifier: Notifier) -> Iterator[Wanted]:
-    """The messages that follow from decisions, in the parts that this notifier wants."""
+def wanted(decisions: Iterable[Decision], notifier: Notifier, also: Iterable[Wanted] = ()) -> Iterator[Wanted]:
+    """The messages that follow from decisions about this notifier, and `also` others, in the parts that it wants."""
+    yield from (one for one in also if one.notifier == notifier.name and one.part in notifier.parts)
     for one in decisions:
-        if not one.told:
+        if not one.told or one.notifier != notifier.name:
             continue
         if Part.CARD not in notifier.parts:
             yield Wanted(notifier.name, one.incident, Part.NEWS, about(one))

