@@ -26,7 +26,7 @@ def check(config: ConfigOption = CONFIG, json: JsonOption = False) -> None:
     not be found out is said, and is not wrong.
     """
     chosen = configured(config)
-    rules = [rule.id for rule in load_rules(chosen.rules)]
+    rules = {rule.id: rule for rule in load_rules(chosen.rules)}
     logins = Logins(chosen, os.environ)
     found: list[Checked] = []
     now, stop = clock.now(), Event()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import partial
 from logging import INFO
 from pathlib import Path
 from threading import Event
@@ -38,9 +39,9 @@ BUSY: Final = 75
 class Kept:
     """A console for machines: it keeps the messages."""
 
-    name: str = "console"
+    messages: list[Message]
+    name: str
     parts: frozenset[Part] = frozenset({Part.NEWS})
-    messages: list[Message] = field(default_factory=list)
 
     def send(self, delivery: Delivery) -> str:
         """Keep it; the reference is its key."""
@@ -59,11 +60,11 @@ def tick(config: ConfigOption = CONFIG, json: JsonOption = False) -> None:
     What was collected before is in the state, so a cron job that ticks is a small daemon. Exits with 1 if a source
     could not be read, a rule not judged or a message not sent; a table that is not there is said, and is no failure.
     """
-    kept = Kept()
-    with progress() as tell, _watching(config, kept if json else ConsoleNotifier(OUT), tell) as (watch, _):
+    kept: list[Message] = []
+    with progress() as tell, _watching(config, partial(Kept, kept) if json else _console, tell) as (watch, _):
         report = worker.tick(watch.app, clock.now(), PATIENCE)
     if json:
-        _dump(report, kept.messages)
+        _dump(report, kept)
     else:
         _show(report)
     for one in report.failures:
@@ -75,11 +76,12 @@ def tick(config: ConfigOption = CONFIG, json: JsonOption = False) -> None:
 def run(config: ConfigOption = CONFIG) -> None:
     """Keep looking until it is stopped: each source as often as configured, judged every five minutes.
 
-    Messages go to standard output, a line for each thing done to standard error. SIGTERM or Ctrl-C ends it within ten
-    seconds; if something was still in flight, with exit code 75: it is made up for at the next start.
+    Messages go to the notifiers of the settings, which is standard output if there are none, and a line for each thing
+    done to standard error. SIGTERM or Ctrl-C ends it within ten seconds; if something was still in flight, with exit
+    code 75: it is made up for at the next start.
     """
     logs(INFO)
-    with _watching(config, ConsoleNotifier(OUT)) as (watch, stop), _until_signalled(stop):
+    with _watching(config, _console) as (watch, stop), _until_signalled(stop):
         sources, rules = len(watch.every) - 1, len(watch.app.rules)
         say(f"watching {sources} sources with {rules} rules; state in {watch.app.store.directory}")
         finished = worker.run(watch.app, watch.every, stop)
@@ -89,8 +91,14 @@ def run(config: ConfigOption = CONFIG) -> None:
             os._exit(BUSY)  # a thread that waits for an answer would be waited for
 
 
+def _console(name: str) -> Notifier:
+    return ConsoleNotifier(OUT, name)
+
+
 @contextmanager
-def _watching(config: Path, notifier: Notifier, tell: Progress = silent) -> Iterator[tuple[Watch, Event]]:
+def _watching(
+    config: Path, console: Callable[[str], Notifier], tell: Progress = silent
+) -> Iterator[tuple[Watch, Event]]:
     chosen, stop = configured(config), Event()
     rules = load_rules(chosen.rules)
     with (
@@ -103,7 +111,7 @@ def _watching(config: Path, notifier: Notifier, tell: Progress = silent) -> Iter
             engine=running,
             store=store,
             stop=stop,
-            notifiers=(notifier,),
+            console=console,
             progress=tell,
         ) as watch,
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from threading import Lock
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
@@ -12,15 +13,12 @@ from ruamel.yaml.comments import CommentedMap
 
 from monitor.clock import iso
 from monitor.errors import InputError
-from monitor.frames import DIMENSIONS
 from monitor.model import Federated, Matcher, Owner, Owners, Silence, digest, fits, matcher
 from monitor.settings.parts import Part, Zone, among, like
+from monitor.triage.silencing import LABELS
 from monitor.written import Place, document, line, mistakes, plain
 
 VIA: Final = "identities.yml"
-LABELS: Final = frozenset(
-    {"rule", "level", "stream", "detector", "subject", "kind", "identity", "team", "owner", "term", *DIMENSIONS}
-)
 IDENTITY: Final = r"^[A-Za-z0-9]+([-_][A-Za-z0-9]+)*:[^\s:]+$"
 WEB: Final = r"^https?://[^\s/]+\S*$"
 CRITICALITY: Final = ("low", "normal", "high")
@@ -159,31 +157,36 @@ def load_identities(path: Path) -> Owners:
 
 
 class IdentitiesFile:
-    """identities.yml over time: read when it has changed, and the last good one kept when it cannot be."""
+    """identities.yml over time: read when it has changed, and the last good one kept when it cannot be. For threads."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._seen: tuple[int, int, int] | None = None
         self._owners = Owners()
         self._error = ""
+        self._alone = Lock()
 
     def read(self) -> tuple[Owners, str]:
         """What the file says, and what is wrong with it, and then the first is as it was. Without a file, nothing."""
-        if self._path is None:
+        with self._alone:
+            if self._path is not None:
+                self._look(self._path)
             return self._owners, self._error
+
+    def _look(self, path: Path) -> None:
         try:
-            state = self._path.stat()
+            state = path.stat()
         except OSError as error:
-            self._seen, self._error = None, f"{self._path}: cannot be read: {error.strerror}"
-            return self._owners, self._error
+            self._seen, self._error = None, f"{path}: cannot be read: {error.strerror}"
+            return
         seen = (state.st_mtime_ns, state.st_size, state.st_ino)
-        if seen != self._seen:
-            self._seen = seen
-            try:
-                self._owners, self._error = load_identities(self._path), ""
-            except InputError as error:
-                self._error = str(error)
-        return self._owners, self._error
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            self._owners, self._error = load_identities(path), ""
+        except InputError as error:
+            self._error = str(error)
 
 
 def _refused(path: Path, written: CommentedMap, found: Iterable[tuple[Place, str]]) -> InputError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,14 +10,25 @@ from threading import Event
 
 from monitor.collect import Backlog
 from monitor.errors import InputError
+from monitor.notifiers.slack.client import SlackApi
 from monitor.ports import Engine, Notifier
 from monitor.rules import Rule
-from monitor.settings import Logins, Settings, Watched, WorkspaceSettings, watched
+from monitor.settings import (
+    IdentitiesFile,
+    Logins,
+    Settings,
+    Watched,
+    WorkspaceSettings,
+    policy,
+    routes,
+    watched,
+)
 from monitor.sources.loganalytics.client import Workspace
 from monitor.sources.loganalytics.source import LogAnalyticsSource
 from monitor.store import Store
 from monitor.worker.app import App, Progress, silent
 from monitor.worker.health import NAME, HealthSource
+from monitor.worker.notifying import Notifying
 from monitor.worker.places import Places
 from monitor.worker.pointing import Portal
 
@@ -27,7 +38,8 @@ class Watch:
     """An app over the configured workspaces; `every` says how often each of its sources is to be asked.
 
     `origins` are the ids of the workspaces that sources read, by the source's name: one id under two names would count
-    every row twice. `portals` are where people read the rows of the same sources.
+    every row twice. `portals` are where people read the rows of the same sources. `slack` is the workspace that the
+    notifiers share, None without one.
     """
 
     app: App
@@ -35,6 +47,7 @@ class Watch:
     workspaces: tuple[Workspace, ...]
     origins: Mapping[str, str]
     portals: Mapping[str, Portal]
+    slack: SlackApi | None = None
 
 
 @contextmanager
@@ -47,16 +60,20 @@ def watch(
     store: Store,
     stop: Event,
     notifiers: tuple[Notifier, ...] = (),
+    console: Callable[[str], Notifier] | None = None,
     progress: Progress = silent,
 ) -> Iterator[Watch]:
     """Everything that is watched, and last mintwatch itself. Nothing is asked of anybody yet.
 
-    Once `stop` is set, nothing in it waits any longer.
+    Once `stop` is set, nothing in it waits any longer. Besides `notifiers` those of the settings are told if there is a
+    `console`, which makes one of kind `console` of that name.
 
     Raises
     ------
     InputError
-        If a credential lacks something, or what is stored of a workspace is stored under another name.
+        If a credential or a notifier lacks something, or what is stored of a workspace is stored under another name.
+    PermanentError
+        If the class of a notifier cannot be loaded.
     """
     chosen = watched(settings)
     with ExitStack() as closing:
@@ -65,22 +82,26 @@ def watch(
         places = Places(logins, stop, closing)
         sources = [_source(one, places) for one in chosen]
         backlogs = {one.name: _backlog(one.workspace) for one in chosen}
+        notifying = Notifying(settings, logins, stop)
         portals = {one.name: _portal(one, logins) for one in chosen}
         app = App(
             (*sources, HealthSource(store)),
             rules,
             store,
             engine,
-            notifiers,
+            (*notifiers, *(notifying.notifiers(console) if console else ())),
+            policy=policy(settings),
             progress=progress,
             backlogs=backlogs,
+            routes=routes(settings) if console else (),
+            identities=IdentitiesFile(settings.identities),
             portals=portals,
         )
         every = {one.name: one.interval for one in chosen}
         quickest = min(every.values(), default=timedelta(minutes=5))
         origins = {one.name: one.workspace.id.lower() for one in chosen}
         _remember(store, sources, origins)
-        yield Watch(app, {**every, NAME: quickest}, tuple(places.workspaces.values()), origins, portals)
+        yield Watch(app, {**every, NAME: quickest}, tuple(places.workspaces.values()), origins, portals, notifying.api)
 
 
 def _remember(store: Store, sources: Sequence[LogAnalyticsSource], origins: Mapping[str, str]) -> None:

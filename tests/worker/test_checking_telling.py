@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 
 import pytest
 
-from monitor import clock
-from monitor.model import Part, Wanted
+from monitor import clock, plugins, rules
+from monitor.model import Decision, Finding, Level, Part, Reason, Wanted
 from monitor.settings import Logins, load
 from monitor.store import Store
 from monitor.testing.slack import Channel, LocalSlack, faults
 from monitor.worker.checking import Checked, Verdict, check_telling
+from tests.cli.conftest import RULE
 
 LEAST = "workspaces: {prod: {id: 33333333-0000-4000-8000-000000000003}}\n"
-RULES = ("sp-issuance-spike", "sp-new-country")
+AT = datetime(2026, 5, 1, 10, tzinfo=UTC)
+FINDING = Finding(
+    rule="sp-issuance-spike",
+    detector="spike",
+    level=Level.HIGH,
+    stream="sign_in",
+    family="events",
+    experimental=False,
+    subject="identity:entra:a",
+    group=(("identity", "entra:a"),),
+    term="",
+    bucket=AT,
+    bucket_end=AT,
+    time=AT,
+    judged_at=AT,
+    surprise=4.0,
+    observed=9.0,
+    expected=1.0,
+    low=0.0,
+    high=2.0,
+    because="9 in 1 h",
+)
 Checks = Callable[..., list[Checked]]
 
 
@@ -36,13 +59,17 @@ def alerts(slack: LocalSlack) -> Channel:
 def checked(slack: LocalSlack, tmp_path: Path) -> Checks:
     """Everything that is said of these settings; `SLACK` in them is the local one."""
 
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "sp-issuance-spike.yml").write_text(RULE.format(id="sp-issuance-spike"))
+    judged = {rule.id: rule for rule in rules.load(tmp_path / "rules", plugins.detectors())}
+
     def call(text: str, environment: Mapping[str, str] | None = None) -> list[Checked]:
         known = {"BOT": slack.token, "APP": slack.app_token} | dict(environment or {})
         path = tmp_path / "mintwatch.yml"
         head = f"api_url: '{slack.url}', token: {{env: BOT}}"
         path.write_text(LEAST + text.replace("SLACK", head))
         settings = load(path, {})
-        return list(check_telling(settings, Logins(settings, known), RULES, clock.now(), Event()))
+        return list(check_telling(settings, Logins(settings, known), judged, clock.now(), Event()))
 
     return call
 
@@ -125,9 +152,9 @@ def test_slack_that_has_no_time_is_nobodys_fault(checked: Checks, slack: LocalSl
 
 def test_a_webhook_cannot_be_tried(checked: Checks) -> None:
     text = "notifiers: {hook: {kind: webhook, url: {env: HOOK}}}\n"
-    (one,) = checked(text, {"HOOK": "https://hooks.slack.com/services/T1/B2/secret"})
+    (one,) = checked(text, {"HOOK": "https://hooks.slack.com/services/T1/B2/x"})
     assert (one.verdict, one.about) == (Verdict.UNKNOWN, "notifier hook")
-    for bad in ("http://hooks.slack.com/services/secret", "secret", ""):
+    for bad in ("http://hooks.slack.com/services/secret", "secret", "https://evil.example/services/secret", ""):
         (one,) = checked(text, {"HOOK": bad})
         assert one.verdict is Verdict.WRONG
         assert "services/secret" not in one.said
@@ -191,3 +218,22 @@ def test_what_waits_and_what_was_refused_is_said_once_for_each_reason(checked: C
     ]
     ((_, said),) = told(found, Verdict.NOTE)
     assert said.startswith("3 messages wait to be sent, since ")
+
+
+def test_a_silence_that_has_matched_nothing_for_a_day_is_said(checked: Checks, tmp_path: Path) -> None:
+    entry = '{{matchers: ["{}"], author: ann, reason: x, from: {}, until: 2999-01-01}}'
+    long, lately = clock.now() - timedelta(days=3), clock.now() - timedelta(hours=3)
+    (tmp_path / "identities.yml").write_text(
+        "identities: {entra:a: {team: payments}}\nteams: {payments: {}}\nexceptions:\n"
+        + "".join(
+            f"- {entry.format(matcher, clock.iso(since))}\n"
+            for matcher, since in (("team=payments", long), ("team=platform", long), ("rule=none", lately))
+        )
+    )
+    finding = replace(FINDING, time=clock.now() - timedelta(hours=1))
+    decision = Decision("i1", "console", clock.now(), Reason.SILENCED)
+    with Store(tmp_path / "state") as store:
+        store.conclude({}, [(finding, "i1", decision)], [], [])
+    ((about, said),) = told(checked("identities: identities.yml\n"), Verdict.NOTE)
+    assert about.startswith("silence ")
+    assert said.startswith("team=platform, by ann via identities.yml: has matched nothing since ")

@@ -18,12 +18,12 @@ from monitor.written import nearest
 ABOUT: Final = "identities.yml"
 
 
-def read(path: Path) -> tuple[Owners | None, list[Checked]]:
-    """What the file says, if it can be read, and that; else each mistake."""
+def read(path: Path) -> tuple[Owners, list[Checked]]:
+    """What the file says, and how much that is; nothing, and each mistake, if it cannot be read."""
     try:
         found = load_identities(path)
     except InputError as error:
-        return None, [Checked(Verdict.WRONG, ABOUT, one) for one in str(error).splitlines()]
+        return Owners(), [Checked(Verdict.WRONG, ABOUT, one) for one in str(error).splitlines()]
     counts = (
         (len(found.identities), "identities"),
         (len(found.applications), "applications"),

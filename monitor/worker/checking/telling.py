@@ -3,56 +3,65 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from threading import Event
 from typing import Final
 
-from monitor.clock import iso
+from monitor.clock import DAY, iso
 from monitor.errors import MintwatchError
+from monitor.model import Owner, Owners
+from monitor.rules import Rule
 from monitor.settings import Logins, NotifierSettings, Settings
+from monitor.settings.notifying import USED
 from monitor.store import Store
+from monitor.triage.silencing import preview
 from monitor.worker.checking import owners
 from monitor.worker.checking.answers import Checked, Verdict
 from monitor.worker.checking.slack import slack
-from monitor.worker.notifying import slack_api, webhook
+from monitor.worker.notifying import Notifying, plugin
 from monitor.written import nearest
 
 CONTROL: Final = "control.db"
 
 
 def check_telling(
-    settings: Settings, logins: Logins, rules: Collection[str], now: datetime, stop: Event
+    settings: Settings, logins: Logins, rules: Mapping[str, Rule], now: datetime, stop: Event
 ) -> Iterator[Checked]:
     """Everything there is to say, as it is found out. Nothing is posted, and nothing is written anywhere.
 
-    `rules` are the ids of those that are judged.
+    `rules` are those that are judged, by id.
     """
-    api = slack_api(settings, logins, stop)
-    if settings.slack is not None and api is not None:
+    notifying = Notifying(settings, logins, stop)
+    if settings.slack is not None and notifying.api is not None:
         secret = settings.slack.app_token
-        yield from slack(settings, settings.slack, api, logins.revealing(secret) if secret else None, now)
+        yield from slack(settings, settings.slack, notifying.api, logins.revealing(secret) if secret else None, now)
     for name, one in settings.notifiers.items():
-        yield from _notifier(f"notifier {name}", one, logins)
+        yield from _notifier(name, one, logins, notifying)
     yield from _routes(settings, rules)
+    said = Owners()
     if settings.identities is not None:
         said, found = owners.read(settings.identities)
         yield from found
-        yield from owners.leads_nowhere(settings, said, now) if said else ()
+        yield from owners.leads_nowhere(settings, said, now)
     if (settings.state / CONTROL).is_file():
-        yield from _state(settings)
+        yield from _state(settings, rules, said, now)
 
 
-def _notifier(about: str, one: NotifierSettings, logins: Logins) -> Iterator[Checked]:
+def _notifier(name: str, one: NotifierSettings, logins: Logins, notifying: Notifying) -> Iterator[Checked]:
     """What can be said of one notifier without sending anything; of Slack's is said what Slack answers."""
+    about = f"notifier {name}"
     try:
-        if one.kind == "webhook" and one.url is not None:
-            webhook(one.url, logins)()
+        if one.url is not None:
+            notifying.webhook(one.url)()
             yield Checked(Verdict.UNKNOWN, about, "has an address; whether it works shows when something is posted")
-        for secret in one.secrets.values():
-            logins.reveal(secret)
+        if one.kind not in USED:
+            made = plugin(name, one, logins)
+            for secret in one.secrets.values():
+                logins.reveal(secret)
+            yield Checked(Verdict.UNKNOWN, about, f"is a {type(made).__name__}; it shows when something is sent")
     except MintwatchError as error:
         yield Checked(Verdict.WRONG, about, str(error))
     if one.directory is not None and not _writable(one.directory):
@@ -77,13 +86,14 @@ def _routes(settings: Settings, rules: Collection[str]) -> Iterator[Checked]:
             yield Checked(Verdict.NOTE, f"notifier {name}", "no route leads to it, so it is told nothing")
 
 
-def _state(settings: Settings) -> Iterator[Checked]:
-    """What waits to be sent, and what was refused for good."""
+def _state(settings: Settings, rules: Mapping[str, Rule], said: Owners, now: datetime) -> Iterator[Checked]:
+    """What waits to be sent, what was refused for good, and silences that match nothing."""
     try:
         with Store(settings.state, write=False) as store:
             yield from _outbox(store)
+            yield from _silences(store, rules, said, now)
     except MintwatchError as error:
-        yield Checked(Verdict.UNKNOWN, "outbox", str(error))
+        yield Checked(Verdict.UNKNOWN, "state", str(error))
 
 
 def _outbox(store: Store) -> Iterator[Checked]:
@@ -98,3 +108,22 @@ def _outbox(store: Store) -> Iterator[Checked]:
         count = len(list(alike))
         what = "message was" if count == 1 else "messages were"
         yield Checked(Verdict.WRONG, f"outbox, notifier {notifier}", f"{count:,} {what} refused, and wait: {error}")
+
+
+def _silences(store: Store, rules: Mapping[str, Rule], said: Owners, now: datetime) -> Iterator[Checked]:
+    """Silences that have held for a day and matched nothing: misspelt, or of something that is over."""
+    held = [one for one in (*store.silences(now), *said.silences) if one.active(now) and now - one.starts_at >= DAY]
+    if not held:
+        return
+    names, whose = store.names(), dict[str, Owner]()
+    findings = store.lately(min(one.starts_at for one in held))
+    for finding in findings:
+        if owner := said.of(finding.subject, names.get(finding.identity)):
+            whose[finding.subject] = owner
+    for one in held:
+        since = [finding for finding in findings if finding.time >= one.starts_at]
+        if not preview(one.matchers, since, whose, rules):
+            what = ", ".join(map(str, one.matchers))
+            where = f"by {one.author} via {one.via}" if one.via else f"by {one.author}"
+            text = f"{what}, {where}: has matched nothing since {iso(one.starts_at)}"
+            yield Checked(Verdict.NOTE, f"silence {one.id}", text)
