@@ -18,10 +18,15 @@ import pyarrow as pa
 from monitor.clock import DAY, floor, midnight
 from monitor.errors import FrameError, MintwatchError
 from monitor.frames import FACTS, SCORES, conform, conform_facts
-from monitor.model import Delivery, Message, Part, Window, digest
+from monitor.model import Delivery, Digest, DigestLine, Message, Part, Window, digest
 from monitor.ports import Counts, Detector, LogSource, Notifier, Past
 
 FRAMES: Final = ("activity", "spans", "after", "days")
+PICTURE: Final = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c63600000000200"
+    "01e221bc330000000049454e44ae426082"
+)
+"""A PNG of one pixel."""
 NUMBERS: Final = ("observed", "expected", "low", "high", "log_p", "said", "judged", "said_all", "judged_all")
 
 
@@ -136,21 +141,59 @@ def _bag(tables: Sequence[pa.Table]) -> list[str]:
 
 
 def notifier(sends: Notifier, message: Message) -> tuple[str, ...]:
-    """What a notifier breaks of its promises with this message, a hostile and an empty one made from it."""
-    hostile = "<!channel> `*_~|>&\"'\\\r\n\u202e\x00" * 40
-    variants = [
-        message,
-        replace(message, headline=hostile, because=hostile, runbook=hostile),
-        replace(message, facts=()),
-    ]
-    return tuple(wrong for one in [*variants, message] for wrong in _sent(sends, one))
+    """What a notifier breaks of its promises with this message, a hostile and an empty one made from it, and a storm.
+
+    It is asked for every part it wants: to deliver it, to find it again, to change it.
+    """
+    return tuple(dict.fromkeys(_notifier(sends, message)))
 
 
-def _sent(sends: Notifier, message: Message) -> Iterator[str]:
-    try:
-        ref = sends.send(Delivery(digest(message.headline), Part.NEWS, message))
-    except MintwatchError as error:
-        yield f"send: expected it to be delivered: {error}"
+def _notifier(sends: Notifier, message: Message) -> Iterator[str]:
+    if not sends.name or not set(sends.parts) <= set(Part):
+        yield "parts: expected a name, and a frozenset of Part"
         return
+    if not sends.parts & {Part.CARD, Part.NEWS}:
+        yield "parts: expected card or news, else it is told of no incident"
+    if sends.parts & {Part.EVIDENCE, Part.LOG, Part.CHART} and Part.CARD not in sends.parts:
+        yield "parts: expected card where evidence, log or chart are wanted, which hang from it"
+    for place, one in enumerate(_variants(message)):
+        thread = ""
+        for part in sorted(sends.parts, key=lambda part: part.rank):
+            about = _storm(one) if part is Part.DIGEST else one
+            made = Delivery(digest(str(place), part), part, about, since=message.since)
+            hung = replace(made, thread=thread if part not in {Part.CARD, Part.DIGEST} else "")
+            sent = replace(hung, picture=PICTURE if part is Part.CHART else b"")
+            try:
+                yield from _sent(sends, sent)
+                thread = sends.find(sent) if part is Part.CARD else thread
+            except MintwatchError as error:
+                yield f"{part}: expected it to be delivered: {error}"
+
+
+def _variants(message: Message) -> list[Message]:
+    hostile = "<!channel> `*_~|>&\"'\\\r\n\u202e\x00" * 40
+    named = replace(message, headline=hostile, because=hostile, runbook=hostile, status=hostile, mention=hostile)
+    told = replace(named, facts=((hostile, hostile),) * 20, evidence=(hostile,) * 99, log=(hostile,) * 99, link=hostile)
+    return [message, told, replace(message, facts=(), evidence=(), log=(), related=(), runbook="", query="", link="")]
+
+
+def _storm(message: Message) -> Digest:
+    line = DigestLine(message.incident, message.level, message.headline, message.surprise)
+    levels, rules = ((message.level, 1),), tuple((rule, 1) for rule in message.rules)
+    since, until, at = message.since, message.until, message.at
+    return Digest("storm", "", since, until, at, 1, 1, levels, rules, (line,))
+
+
+def _sent(sends: Notifier, delivery: Delivery) -> Iterator[str]:
+    """Before it, after it, and once more as a change."""
+    part = delivery.part
+    if sends.find(delivery):
+        yield f"{part}: expected find to say '' of what was never sent"
+    ref = sends.send(delivery)
     if not isinstance(ref, str):
-        yield f"send: expected a reference as text, got {type(ref).__name__}"
+        yield f"{part}: expected a reference as text, got {type(ref).__name__}"
+        return
+    if sends.find(delivery) not in {ref, ""}:
+        yield f"{part}: expected find to answer with the reference that send gave, or '' if it cannot look"
+    if ref and part not in {Part.NEWS, Part.CHART} and sends.send(replace(delivery, ref=ref)) != ref:
+        yield f"{part}: expected a change to keep the reference"

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
+import pytest
+from rich.console import Console
 
 from monitor.detectors.spike import Spike
 from monitor.model import Delivery, Level, Message, Part, Reason, State, Window
-from monitor.ports import Fetched, Need, Past
+from monitor.notifiers.console import ConsoleNotifier
+from monitor.notifiers.files import FilesNotifier
+from monitor.ports import Fetched, Need, Notifier, Past
 from monitor.testing import conformance
 from monitor.testing.sources import Event, ScriptedSource
 from tests.detectors.pasts import DAY, START, hourly
@@ -84,5 +90,42 @@ class Silent:
         return ""
 
 
-def test_a_notifier_without_a_reference_is_found_out() -> None:
-    assert len(conformance.notifier(Silent(), replace(MESSAGE, headline="Other"))) == 4
+class Eager(Silent):
+    """Finds what was never sent, and moves what it changes."""
+
+    parts = frozenset({Part.CARD, Part.DIGEST})
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    def send(self, delivery: Delivery) -> str:  # noqa: ARG002
+        self.sent += 1
+        return str(self.sent)
+
+    def find(self, delivery: Delivery) -> str:
+        return f"found {delivery.key}"
+
+
+class Deaf(Silent):
+    """Wants what hangs from a card, and no card."""
+
+    parts = frozenset({Part.LOG})
+
+
+@pytest.mark.parametrize(
+    ("sends", "words"),
+    [
+        (Silent(), ["news: expected a reference as text"]),
+        (Eager(), ["card: expected find to say ''", "card: expected find to answer", "digest: expected a change"]),
+        (Deaf(), ["told of no incident", "which hang from it"]),
+    ],
+)
+def test_a_notifier_that_breaks_its_promises_is_told_which(sends: Notifier, words: list[str]) -> None:
+    broken = conformance.notifier(sends, MESSAGE)
+    assert all(any(word in one for one in broken) for word in words), broken
+
+
+def test_the_notifiers_that_come_with_mintwatch_keep_their_promises(tmp_path: Path) -> None:
+    quiet = Console(file=io.StringIO())
+    for sends in (ConsoleNotifier(quiet), FilesNotifier(tmp_path)):
+        assert conformance.notifier(sends, MESSAGE) == ()
