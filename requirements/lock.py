@@ -23,6 +23,7 @@ FILES = {
     "runtime.txt": ("pyproject.toml",),
     "charts.txt": ("pyproject.toml", "--extra", "charts"),
     "notebooks.txt": ("pyproject.toml", "--extra", "notebooks"),
+    "slack.txt": ("pyproject.toml", "--extra", "slack"),
     "tools.txt": ("--group", "tools"),
 }
 OPTIONS = (
