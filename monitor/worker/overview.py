@@ -1,0 +1,136 @@
+"""What `/mintwatch` says of the incidents there are, from the store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from monitor.clock import DAY
+from monitor.errors import InputError
+from monitor.hostile import clip
+from monitor.model import Decision, Entry, Finding, Incident, Part, Silence, State
+from monitor.notifiers.slack.commands import Paragraph, Row, permalink
+from monitor.notify import who
+from monitor.store import Store
+from monitor.triage.acting import standing
+from monitor.worker.previewing import Lately, warnings
+
+ROWS: Final = 10
+WEEK: Final = 7 * DAY
+NOISIEST: Final = 8
+LINES: Final = 8
+CLOSE: Final = 4
+"""Characters of an id, at least: what is shorter may mean another one tomorrow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Which notifiers write to which channel, and where the workspace is."""
+
+    notifiers: Mapping[str, tuple[str, ...]]
+    workspace: str = ""
+
+    def incident(self, store: Store, channel: str, ts: str) -> str:
+        """The incident that a message of ours is about, '' if it is none of ours."""
+        names = self.notifiers.get(channel, ()) if ts else ()
+        return next(filter(None, (store.incident_of(name, f"{channel}:{ts}") for name in names)), "")
+
+    def link(self, store: Store, incident: str) -> str:
+        """Address of an incident's card, '' if there is none."""
+        for name in (name for names in self.notifiers.values() for name in names):
+            channel, _, ts = store.ref(name, incident, Part.CARD).partition(":")
+            if ts:
+                return permalink(self.workspace, channel, ts)
+        return ""
+
+
+def live(store: Store) -> list[Incident]:
+    """What somebody was told of and is not over, the worst first."""
+    found = [one for one in store.incidents() if one.state.live and not one.experimental]
+    told = {incident for incident, _ in store.told([one.id for one in found])}
+    return sorted(
+        (one for one in found if one.id in told),
+        key=lambda one: (one.state is not State.OPEN, -one.level.rank, -one.surprise, one.id),
+    )
+
+
+def rows(store: Store, incidents: Iterable[Incident], rooms: Rooms) -> list[Row]:
+    """A line for each of the first of them."""
+    names = store.names()
+    return [
+        Row(
+            one.id,
+            one.level,
+            one.state,
+            who(one.subject, names),
+            ", ".join(one.rules),
+            one.findings,
+            one.first_at,
+            one.handled_by if one.state is not State.OPEN else "",
+            rooms.link(store, one.id),
+        )
+        for one in list(incidents)[:ROWS]
+    ]
+
+
+def ending(silences: Iterable[Silence], lately: Lately, now: datetime) -> list[str]:
+    """Silences somebody should look at, a line each."""
+    active = [(one, warnings(one, lately.preview(one.matchers), now)) for one in silences if one.active(now)]
+    return [f"silence {one.id} of {one.author} {' and '.join(said)}" for one, said in active if said]
+
+
+def noisy(store: Store, since: datetime) -> tuple[Paragraph, ...]:
+    """Which subjects and rules spoke most since then, and in how many incidents that people were told of."""
+    findings, recent, names = store.lately(since), store.recent(since), store.names()
+    told = {incident for incident, _ in store.told([one.id for one in recent])}
+    aloud = Counter(rule for one in recent if one.id in told for rule in one.rules)
+    subjects, rules = Counter(one.subject for one in findings), Counter(one.rule for one in findings)
+    return (
+        Paragraph("Who", tuple(f"{count:,}  {who(one, names)}" for one, count in subjects.most_common(NOISIEST))),
+        Paragraph(
+            "Which rules",
+            tuple(f"{count:,}  {one}, told in {aloud[one]:,}" for one, count in rules.most_common(NOISIEST)),
+        ),
+    )
+
+
+def explained(
+    incident: Incident, findings: Sequence[Finding], decisions: Sequence[Decision], entries: Sequence[Entry]
+) -> tuple[Paragraph, ...]:
+    """Where an incident stands, what was found, what was decided and why, what people did; the newest of each."""
+    decided = [f"{one.at:%m-%d %H:%M} {one.notifier}: {one.reason}{_because(one.because)}" for one in decisions]
+    seen = [f"{one.time:%m-%d %H:%M} {one.rule}: {clip(one.because, 200)}" for one in findings]
+    did = [f"{one.act.at:%m-%d %H:%M} {one.act.who.shown}: {one.act.verb}, {one.outcome}" for one in entries]
+    return (
+        Paragraph("Status", (standing(incident), f"surprise {incident.surprise:.1f}, {incident.findings:,} findings")),
+        Paragraph("Findings", tuple(seen[-LINES:])),
+        Paragraph("Decisions", tuple(decided[-LINES:])),
+        Paragraph("What people did", tuple(did[-LINES:])),
+    )
+
+
+def one_of(store: Store, start: str, *, among: Sequence[Incident] | None = None) -> Incident:
+    """The incident of that id, or the only one whose id starts so.
+
+    Raises
+    ------
+    InputError
+        If there is none, or more than one, or the start is too short to last.
+    """
+    kept = store.incidents() if among is None else among
+    found = [one for one in kept if start and one.id.startswith(start.lower())]
+    exact = [one for one in found if one.id == start.lower()]
+    if len(exact or found) == 1 and (exact or len(start) >= CLOSE):
+        return (exact or found)[0]
+    if not found:
+        raise InputError(f"no incident {clip(start, 40)!r} among {len(kept):,}")
+    if len(found) == 1:
+        raise InputError(f"expected at least {CLOSE} characters of an id, got {start!r}")
+    raise InputError(f"{len(found):,} incidents start with {start!r}: {', '.join(one.id for one in found[:8])}")
+
+
+def _because(text: str) -> str:
+    return f" ({clip(text, 80)})" if text else ""
