@@ -11,6 +11,7 @@ import pytest
 from monitor import clock
 from monitor.store import Store
 from monitor.testing.azure import LocalAzure, Question, faults
+from monitor.testing.slack import LocalSlack
 from tests.cli.conftest import OID, TABLE, Command
 from tests.cli.watching import CLIENT, ROWS, Place, place
 
@@ -184,3 +185,59 @@ def test_one_of_two_tables_that_is_gone_is_a_failure_after_a_restart_too(
     assert (said.code, "AzureDiagnostics was there before" in said.err) == (1, True)
     with Store(vault.state, write=False) as store:
         assert store.counts()["prod.vault"].kept == 60
+
+
+def usual(watched: Place) -> None:
+    """Days of twenty identities that fail at nothing, so that twenty failures at once are unusual."""
+    times = [clock.now() - timedelta(days=1, hours=4 * number) for number in range(16)]
+    rows = [
+        {"TimeGenerated": at, "CreatedDateTime": at, "Id": f"{who}-{at}", "ServicePrincipalId": who, "ResultType": "0"}
+        for at in times
+        for who in (OID, *(f"cccccccc-0000-4000-8000-{number:012}" for number in range(19)))
+    ]
+    arrived = [at + timedelta(minutes=3) for at in times for _ in range(20)]
+    watched.workspace.append(TABLE, rows, arrived=arrived)
+
+
+@pytest.mark.slow
+def test_a_tick_tells_the_notifiers_of_the_settings_by_their_routes(
+    mintwatch: Command, watched: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LocalSlack() as slack:
+        alerts, quiet = slack.channel("alerts"), slack.channel("quiet")
+        monkeypatch.setenv("BOT", slack.token)
+        telling = f"""\
+slack: {{token: {{env: BOT}}, api_url: "{slack.url}"}}
+notifiers:
+  alerts: {{kind: slack, channel: {alerts.id}, charts: false}}
+  quiet: {{kind: slack, channel: {quiet.id}, charts: false}}
+  dump: {{kind: files, directory: messages}}
+routes:
+  - {{to: alerts, level: high, teams: [payments]}}
+  - {{to: quiet, streams: [vault]}}
+  - {{to: dump}}
+identities: identities.yml
+"""
+        usual(watched)
+        text = watched.config.read_text().replace("history: 1d", "history: 4d")
+        text = text.replace("sources: {", "sources: {service_principal: {step: 1d}, ")
+        watched.config.write_text(text + telling)
+        (watched.folder / "identities.yml").write_text(f"identities: {{entra:{OID}: {{team: payments, owner: ann}}}}\n")
+        said = mintwatch("tick", "--config", watched.config, "--json")
+        assert (said.code, said.json["failures"]) == (0, [])
+        assert "ann" in alerts.messages[0].text + str(alerts.messages[0].blocks)
+        assert (alerts.posted > 0, quiet.posted) == (True, 0)
+        assert len(list((watched.folder / "messages").iterdir())) == 1
+
+
+def test_a_mistake_in_identities_is_said_at_each_tick_and_stops_nothing(mintwatch: Command, watched: Place) -> None:
+    watched.config.write_text(watched.config.read_text() + "identities: identities.yml\n")
+    identities = watched.folder / "identities.yml"
+    identities.write_text("identitys: {}\n")
+    said = mintwatch("tick", "--config", watched.config, "--json")
+    assert said.code == 1
+    (failure,) = said.json["failures"]
+    assert failure == f"{identities}:1: unknown key 'identitys', did you mean 'identities'?"
+    assert {one["name"]: one["state"] for one in said.json["sources"]}[SOURCE] == "fine"
+    identities.write_text("identities: {}\n")
+    assert mintwatch("tick", "--config", watched.config).code == 0
