@@ -84,7 +84,8 @@ def run(config: ConfigOption = CONFIG) -> None:
     with _watching(config, _console) as (watch, stop), _until_signalled(stop):
         sources, rules = len(watch.every) - 1, len(watch.app.rules)
         say(f"watching {sources} sources with {rules} rules; state in {watch.app.store.directory}")
-        finished = worker.run(watch.app, watch.every, stop)
+        with watch.people:
+            finished = worker.run(watch.app, watch.every, stop)
         if not finished:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from threading import Event, Lock, Thread
 from typing import Final, Self
@@ -40,7 +40,7 @@ class Allowed:
     workspace
         Id of the workspace (``T...``); '' is the one the token belongs to.
     app
-        Id of the app (``A...``); '' is any.
+        Gives the id of the app (``A...``); '' is any.
     users, groups
         Who may; if both are empty, every full member of the workspace.
     """
@@ -50,7 +50,7 @@ class Allowed:
         api: SlackApi,
         *,
         workspace: str = "",
-        app: str = "",
+        app: Callable[[], str] = str,
         users: Iterable[str] = (),
         groups: Iterable[str] = (),
         fresh: timedelta = FRESH,
@@ -78,12 +78,12 @@ class Allowed:
 
     def refusal(self, origin: Origin) -> str:
         """Why somebody may not act, '' if they may; never asks Slack for what it said lately."""
-        workspace = self._workspace or self._own()
-        if not workspace:
+        workspace, app = self._workspace or self._own(), self._app_id()
+        if not workspace or app is None:
             return UNKNOWN
         if origin.team != workspace or origin.organisation:
             return ELSEWHERE
-        if self._app and origin.app != self._app:
+        if app and origin.app != app:
             return OTHER_APP
         if origin.who.workspace != workspace:
             return FOREIGN
@@ -110,6 +110,14 @@ class Allowed:
                 log.warning("failed", extra={"part": "slack", "error": str(error)})
                 return ""
         return self._account.team
+
+    def _app_id(self) -> str | None:
+        """None as long as it cannot be found out."""
+        try:
+            return self._app()
+        except MintwatchError as error:
+            log.warning("failed", extra={"part": "slack", "error": str(error)})
+            return None
 
     def _in_group(self, user: str) -> str:
         """Why somebody in none of the groups may not; a group never heard of is asked for once more."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Event
 
@@ -28,6 +28,7 @@ from monitor.sources.loganalytics.source import LogAnalyticsSource
 from monitor.store import Store
 from monitor.worker.app import App, Progress, silent
 from monitor.worker.health import NAME, HealthSource
+from monitor.worker.listening import listening
 from monitor.worker.notifying import Notifying
 from monitor.worker.places import Places
 from monitor.worker.pointing import Portal
@@ -39,7 +40,7 @@ class Watch:
 
     `origins` are the ids of the workspaces that sources read, by the source's name: one id under two names would count
     every row twice. `portals` are where people read the rows of the same sources. `slack` is the workspace that the
-    notifiers share, None without one.
+    notifiers share, None without one; while `people` is entered, they can act from there.
     """
 
     app: App
@@ -48,6 +49,7 @@ class Watch:
     origins: Mapping[str, str]
     portals: Mapping[str, Portal]
     slack: SlackApi | None = None
+    people: AbstractContextManager[None] = field(default_factory=nullcontext)
 
 
 @contextmanager
@@ -101,7 +103,12 @@ def watch(
         quickest = min(every.values(), default=timedelta(minutes=5))
         origins = {one.name: one.workspace.id.lower() for one in chosen}
         _remember(store, sources, origins)
-        yield Watch(app, {**every, NAME: quickest}, tuple(places.workspaces.values()), origins, portals, notifying.api)
+        slack = settings.slack
+        people: AbstractContextManager[None] = nullcontext()
+        if slack and slack.app_token and notifying.api:
+            people = listening(app, notifying.api, settings, logins.revealing(slack.app_token))
+        workspaces = tuple(places.workspaces.values())
+        yield Watch(app, {**every, NAME: quickest}, workspaces, origins, portals, notifying.api, people)
 
 
 def _remember(store: Store, sources: Sequence[LogAnalyticsSource], origins: Mapping[str, str]) -> None:

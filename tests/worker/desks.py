@@ -21,6 +21,7 @@ from monitor.testing.slack import UNPACED, Act, Channel, LocalSlack, Message, Us
 from monitor.worker import App
 from monitor.worker.allowing import Allowed
 from monitor.worker.answering import Answers
+from monitor.worker.listening import app_of
 from monitor.worker.postman import Postman
 from tests.worker.alerts import MINUTE, NOON, alert
 
@@ -112,7 +113,7 @@ def opened(engine: DuckEngine) -> Iterator[Desk]:
         api = SlackApi(lambda: slack.token, Pacer(stop, paces={}), url=slack.url)
         app = App((), (), store, engine, (SlackNotifier("slack", api, alerts.id, charts=False),))
         group = slack.group("oncall", [ann])
-        allowed = Allowed(api, workspace=slack.world.team, app=slack.app.id, groups=[group.id])
+        allowed = Allowed(api, workspace=slack.world.team, app=lambda: app_of(slack.app_token), groups=[group.id])
         answers = Answers(app, api, allowed, {alerts.id: ("slack",)}, lambda: NOW)
         listener = Listener(lambda: slack.app_token, answers.handle, answers.answer, api_url=slack.url)
         closing.enter_context(listener)
