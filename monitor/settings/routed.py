@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from zoneinfo import ZoneInfo
 
 from monitor.settings.model import Settings
@@ -18,8 +17,7 @@ def routes(settings: Settings) -> tuple[Route, ...]:
 
 def policy(settings: Settings) -> Policy:
     """How patient triage is to be."""
-    known = {one.name for one in fields(Policy)}
-    return Policy(**{name: value for name, value in settings.policy if name in known})
+    return Policy(**dict(settings.policy))
 
 
 def _route(one: RouteSettings) -> Route:
