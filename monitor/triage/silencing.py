@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from monitor.frames import DIMENSIONS, JOINED
@@ -43,7 +44,7 @@ def labels(finding: Finding, owner: Owner | None = None, rule: Rule | None = Non
 def matches(matchers: Iterable[Matcher], about: Mapping[str, str]) -> bool:
     """Whether every matcher fits; one about a label that is not there sees ''. Without matchers, nothing is matched."""
     cheapest_first = sorted(matchers, key=lambda one: "~" in one.op)
-    return bool(cheapest_first) and all(fits(one, about.get(one.label, "")) for one in cheapest_first)
+    return bool(cheapest_first) and all(_fits(one, about.get(one.label, "")) for one in cheapest_first)
 
 
 def preview(
@@ -54,6 +55,12 @@ def preview(
 ) -> list[Finding]:
     """Which of these findings a silence with those matchers would mute; `owners` by subject."""
     return [one for one in findings if matches(matchers, labels(one, owners.get(one.subject), rules.get(one.rule)))]
+
+
+@lru_cache(maxsize=10_000)
+def _fits(one: Matcher, value: str) -> bool:
+    """Asked again and again: findings share their rules, levels, streams and teams."""
+    return fits(one, value)
 
 
 @dataclass(frozen=True, slots=True)
