@@ -14,7 +14,7 @@ TYPED  := $(wildcard monitor tests bench requirements docs/generate)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-.PHONY: help setup demo demo-azure test check format format-check lint types imports locked bench docs lock upgrade hooks clean
+.PHONY: help setup demo demo-azure demo-slack test check format format-check lint types imports locked bench docs lock upgrade hooks clean
 
 help:  ## what can be asked for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ demo: $(VENV)/.ready  ## a simulated tenant, the last week replayed: incidents, 
 
 demo-azure: $(VENV)/.ready  ## the same by way of a local Azure: login without a secret, HTTPS, KQL, ticks
 	$(BIN)/mintwatch demo-azure
+
+demo-slack: $(VENV)/.ready  ## the same told to a local Slack: a page shows the channel, and its buttons work
+	$(BIN)/mintwatch demo-slack
 
 test: format-check lint types imports locked  ## everything CI asks for
 	$(PY) -m pytest --numprocesses=logical --dist=worksteal

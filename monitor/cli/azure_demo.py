@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +17,7 @@ from monitor.cli.account import Account, Refused, accounted, as_json, show
 from monitor.cli.demo import NEEDED, Kept
 from monitor.cli.incidents import Told, listed, show_incidents
 from monitor.cli.incidents import as_json as told_as_json
+from monitor.cli.nearby import direct
 from monitor.cli.opening import JsonOption, empty_state, engine, load_rules
 from monitor.cli.screen import OUT, complain, dump, progress, say
 from monitor.cli.simulate import Days, Identities, Seed
@@ -64,7 +63,7 @@ def demo_azure(
     except ModuleNotFoundError as error:
         raise InputError(f"{error.name} is missing: pip install 'mintwatch[testing]' brings the local Azure") from error
     with (
-        _direct(),
+        direct(),
         progress() as tell,
         tempfile.TemporaryDirectory(prefix="mintwatch-demo-") as place,
         LocalAzure() as azure,
@@ -82,21 +81,6 @@ def demo_azure(
         complain(one)
     if account.failures:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _direct() -> Iterator[None]:
-    """Reach this machine without a proxy, whatever the environment says of the world outside."""
-    before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
-    os.environ.update(dict.fromkeys(before, ",".join(filter(None, [before["no_proxy"], "localhost"]))))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,6 @@ from functools import partial
 from logging import INFO
 from pathlib import Path
 from threading import Event
-from types import FrameType
 from typing import Final
 
 import typer
@@ -22,6 +20,7 @@ from monitor import clock, worker
 from monitor.cli.logs import logs
 from monitor.cli.opening import CONFIG, ConfigOption, JsonOption, configured, engine, load_rules
 from monitor.cli.screen import OUT, cell, complain, dump, progress, say, table, warn
+from monitor.cli.stopping import until_signalled
 from monitor.clock import iso
 from monitor.model import Delivery, Message, Part
 from monitor.notifiers.console import ConsoleNotifier
@@ -81,7 +80,7 @@ def run(config: ConfigOption = CONFIG) -> None:
     code 75: it is made up for at the next start.
     """
     logs(INFO)
-    with _watching(config, _console) as (watch, stop), _until_signalled(stop):
+    with _watching(config, _console) as (watch, stop), until_signalled(stop):
         sources, rules = len(watch.every) - 1, len(watch.app.rules)
         say(f"watching {sources} sources with {rules} rules; state in {watch.app.store.directory}")
         with watch.people:
@@ -120,21 +119,6 @@ def _watching(
             yield watch, stop
         finally:
             stop.set()
-
-
-@contextmanager
-def _until_signalled(stop: Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set `stop`, and nothing else, until it is left."""
-
-    def told(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {one: signal.signal(one, told) for one in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 def _show(report: Report) -> None:
