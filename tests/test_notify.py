@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.model import Decision, Finding, Incident, Level, Name, Reason, State
+from monitor.model import Decision, Finding, Incident, Level, Name, Owner, Owners, Reason, State
 from monitor.notify import Told, compose, headline, rarity, unit
 from monitor.rules import Rule
 
@@ -230,6 +230,12 @@ def test_facts_say_who_from_where_and_at_what() -> None:
     )
 
 
+def test_owner_has_a_team_a_weight_and_a_clock() -> None:
+    ann = Owner("ann@example.org", "payments", "high", "America/New_York")
+    told = Told(decision(), incident(finding()), [finding()], AT, {}, NAMES, owners=Owners(identities={WHO: ann}))
+    assert dict(compose(told).facts)["Owner"] == "ann@example.org · team payments · critical · Fri 06:15 there"
+
+
 def test_address_that_touched_many_identities_names_a_few() -> None:
     members = (WHO, *(f"entra:{n:08d}-0000" for n in range(4)))
     one = finding(**ADDRESS, members=members)
@@ -242,7 +248,8 @@ def test_address_that_touched_many_identities_names_a_few() -> None:
 def test_resolved_incident_says_since_when_it_is_quiet() -> None:
     settled = incident(finding(), state=State.RESOLVED)
     made = compose(Told(decision(Reason.RESOLVED), settled, [finding()], AT, {}, NAMES))
-    assert made.because.startswith("Quiet since 10:15 UTC; it was: 412")
+    assert made.status == "Resolved: quiet since 10:15 UTC · 1 finding since 10:00 UTC"
+    assert made.because.startswith("412 in 15 min")
 
 
 def test_incident_without_findings_is_refused_by_id() -> None:

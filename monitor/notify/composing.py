@@ -18,7 +18,6 @@ from monitor.model import (
     Message,
     Name,
     Owners,
-    State,
 )
 from monitor.notify import standing
 from monitor.notify.facts import facts, owner
@@ -97,8 +96,8 @@ def compose(told: Told) -> Message:
         reason=decision.reason,
         state=incident.state,
         level=incident.level,
-        headline=headline(shown, rule, told.names),
-        because=_because(worst, ordered, told),
+        headline=headline(shown, rule, told.names, ordered),
+        because=because(worst, told.rules, ordered),
         facts=facts(incident, ordered, told.rules, told.names, told.owners, told.shown),
         findings=tuple(_line(one) for one in ordered[:LINES]),
         rules=incident.rules,
@@ -134,13 +133,6 @@ def _before(told: Told) -> Decision | None:
     """The last time it was told to the same notifier before this one."""
     earlier = [one for one in told.decisions if one.told and one.at < told.decision.at]
     return max(earlier, key=lambda one: one.at, default=None)
-
-
-def _because(worst: Finding, ordered: Sequence[Finding], told: Told) -> str:
-    text = because(worst, told.rules, ordered)
-    if told.incident.state is State.RESOLVED:
-        return f"Quiet since {told.incident.last_at:%H:%M} UTC; it was: {text}"
-    return text
 
 
 def _steps(runbook: str) -> str:

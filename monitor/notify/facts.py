@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from monitor.frames import JOINED
 from monitor.model import Finding, Incident, Name, Owner, Owners
@@ -43,16 +45,16 @@ def facts(
     values = _values(findings, rules, shown)
     told = {
         SUBJECTS.get(incident.subject.partition(":")[0], "Subject"): _subject(incident.subject, names),
-        "Owner": _owner(owner(incident, names, owners)),
+        "Owner": _owner(owner(incident, names, owners), incident.last_at),
         "Trusts": _some(_trusted(values.get("credential_id", ()), owners), 1),
         "Identities": _members(findings, names),
         "From": _origin(values, shown),
         "Vault": _some(values.get("vault", ())),
         "Object": _some(values.get("object", ())),
         "Resource": _some(map(known, values.get("resource", ()))),
+        "Note": _note(owner(incident, names, owners)),
         "Credential": _some(values.get("credential_id", values.get("credential", ()))),
         "Application": _some(values.get("app_id", ())),
-        "Note": _note(owner(incident, names, owners)),
         "Evidence": _evidence(incident),
     }
     first = next(iter(told))
@@ -64,12 +66,14 @@ def owner(incident: Incident, names: Mapping[str, Name], owners: Owners) -> Owne
     return owners.of(incident.subject, names.get(incident.subject.removeprefix("identity:")))
 
 
-def _owner(found: Owner | None) -> str:
+def _owner(found: Owner | None, at: datetime) -> str:
+    """Whom to ask, and what their clock showed at the end of it: at three in the morning it was hardly them."""
     if found is None or not (found.owner or found.team):
         return "unknown"
     important = {"high": "critical", "low": "of little importance"}.get(found.criticality, "")
     team = f"team {found.team}" if found.team else ""
-    return " · ".join(part for part in (found.owner, team, important) if part)
+    there = f"{at.astimezone(ZoneInfo(found.time_zone)):%a %H:%M} there" if found.time_zone else ""
+    return " · ".join(part for part in (found.owner, team, important, there) if part)
 
 
 def _note(found: Owner | None) -> str:

@@ -16,9 +16,10 @@ from monitor.notify.wording import deed, known
 from monitor.rules import Rule
 
 TABLES: Final = 3
-ROWS: Final = 8
+ROWS: Final = 6
 """How many findings show their facts, and how many each."""
-WIDTHS: Final = {"time": 11, "action": 30, "at": 34, "from": 26, "outcome": 16, "events": 7}
+HEADS: Final = {"time": "UTC", "action": "what", "at": "at", "from": "from", "outcome": "outcome", "events": "events"}
+WIDTHS: Final = {"time": 11, "action": 24, "at": 40, "from": 22, "outcome": 14, "events": 7}
 """Columns of the table, and how wide each may become."""
 
 
@@ -57,33 +58,32 @@ class Shown:
 
 
 def lines(shown: Sequence[Shown], rules: Mapping[str, Rule]) -> tuple[str, ...]:
-    """A heading for each finding and its facts below, in columns that stand under each other over all of them."""
+    """A heading for each finding and its facts below, in columns that stand under each other over all of them.
+
+    What all rows have in common is said once, above them.
+    """
     tables = [(one, [_cells(row, one.finding) for row in one.rows[:ROWS]]) for one in shown[:TABLES] if one.rows]
     if not tables:
         return ()
-    head = dict(zip(WIDTHS, ("UTC", "what", "at", "from", "outcome", "events"), strict=True))
-    everything = [head, *(cells for _, rows in tables for cells in rows)]
-    used = {name: max(_width(cells[name]) for cells in everything) for name in WIDTHS}
-    empty = {name for name in WIDTHS if not any(cells[name] for cells in everything[1:])}
-    kept = [(name, width) for name, width in used.items() if name not in empty]
-    return tuple(_written(tables, head, kept, rules))
+    everything = [cells for _, rows in tables for cells in rows]
+    alike = {name: everything[0][name] for name in HEADS if len({cells[name] for cells in everything}) == 1}
+    common = ", ".join(alike[name] for name in ("time", "action", "at", "from", "outcome") if alike.get(name))
+    kept = [(name, max(_width(cells[name]) for cells in [HEADS, *everything])) for name in HEADS if name not in alike]
+    said = [f"all {len(everything)}: {common}"] if common and len(everything) > 1 else [common] if common else []
+    return (*said, *_written(tables, kept, rules))
 
 
 def _written(
-    tables: Sequence[tuple[Shown, list[dict[str, str]]]],
-    head: Mapping[str, str],
-    kept: Sequence[tuple[str, int]],
-    rules: Mapping[str, Rule],
+    tables: Sequence[tuple[Shown, list[dict[str, str]]]], kept: Sequence[tuple[str, int]], rules: Mapping[str, Rule]
 ) -> Iterator[str]:
-    yield _line(head, kept)
+    if kept:
+        yield _line(HEADS, kept)
     for one, rows in tables:
         if len(tables) > 1:
-            said = deed(one.finding, rules.get(one.finding.rule))
-            yield f"-- {clip(clean(said), 70)}"
-        yield from (_line(cells, kept) for cells in rows)
-        if len(one.rows) > ROWS:
-            left = sum(row.events for row in one.rows[ROWS:])
-            yield f"   and {left:,} more events of {len(one.rows) - ROWS:,} other kinds"
+            yield f"-- {clip(clean(deed(one.finding, rules.get(one.finding.rule))), 60)}"
+        yield from (_line(cells, kept) for cells in rows if kept)
+        if left := one.rows[ROWS:]:
+            yield f"   and {len(left):,} more, {sum(row.events for row in left):,} events"
 
 
 def _cells(row: Row, finding: Finding) -> dict[str, str]:
@@ -98,7 +98,13 @@ def _cells(row: Row, finding: Finding) -> dict[str, str]:
         "outcome": outcome,
         "events": f"{row.events:,}",
     }
-    return {name: clip(clean(value), WIDTHS[name]) for name, value in cells.items()}
+    cut = {name: clip(clean(value), WIDTHS[name]) for name, value in cells.items() if name != "at"}
+    return {**cut, "at": _end(clean(cells["at"]), WIDTHS["at"])}
+
+
+def _end(text: str, limit: int) -> str:
+    """The end of a path, where it says what it leads to."""
+    return text if len(text) <= limit else f"…{text[1 - limit :]}"
 
 
 def _line(cells: Mapping[str, str], kept: Sequence[tuple[str, int]]) -> str:

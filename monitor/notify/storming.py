@@ -71,4 +71,5 @@ def _line(
     if not findings:
         return DigestLine(incident.id, incident.level, who(incident.subject, names), incident.surprise)
     shown = speaking(strongest(findings))
-    return DigestLine(incident.id, incident.level, headline(shown, rules.get(shown.rule), names), incident.surprise)
+    said = headline(shown, rules.get(shown.rule), names, findings)
+    return DigestLine(incident.id, incident.level, said, incident.surprise)

@@ -53,16 +53,20 @@ RESOURCES: Final = {
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def headline(finding: Finding, rule: Rule | None, names: Mapping[str, Name]) -> str:
-    """Who did what, with the number that matters, in under ten words (as long as the name has none of its own)."""
-    subject, said = who(finding.subject, names), deed(finding, rule)
+def headline(finding: Finding, rule: Rule | None, names: Mapping[str, Name], findings: Sequence[Finding] = ()) -> str:
+    """Who did what, with the number that matters, in under ten words (as long as the name has none of its own).
+
+    `findings` are all of the incident's: what was new many times is counted.
+    """
+    subject, said = who(finding.subject, names), deed(finding, rule, findings)
     return f"{subject} {said}" if rule and finding.term and _new(finding, rule) else f"{subject}: {said}"
 
 
-def deed(finding: Finding, rule: Rule | None) -> str:
+def deed(finding: Finding, rule: Rule | None, findings: Sequence[Finding] = ()) -> str:
     """What was done, without who did it: the new value, the count against what it is held against, or the title."""
     if rule and finding.term and (new := _new(finding, rule)):
-        return new
+        terms = {one.term for one in findings if one.fingerprint == finding.fingerprint}
+        return new if len(terms) < 2 else _several(_verb(rule), len(terms))
     if _speaks(finding, rule):
         return f"{count(finding, rule)}, {expectation(finding)}"
     return rule.title if rule else finding.rule
@@ -154,13 +158,28 @@ def number(value: float) -> str:
 def _new(finding: Finding, rule: Rule) -> str:
     """What was new, in a verb and a value; '' where the title says it better."""
     values = [clean(value) for value in finding.term.split(JOINED)]
-    if rule.stream == "vault":
-        verb = "used new vault" if rule.new == ("resource",) else "used new object" if "object" in rule.new else ""
-    else:
-        verb = NEW.get(rule.new[0], "") if len(rule.new) == 1 and rule.stream == "sign_in" else ""
     if rule.new == ("asn",):
         values = [network(values[0])]
+    verb = _verb(rule)
     return f"{verb} {clip('/'.join(map(known, values)), TERM_LIMIT)}" if verb else ""
+
+
+def _verb(rule: Rule) -> str:
+    if rule.stream == "vault":
+        return "used new vault" if rule.new == ("resource",) else "used new object" if "object" in rule.new else ""
+    return NEW.get(rule.new[0], "") if len(rule.new) == 1 and rule.stream == "sign_in" else ""
+
+
+def _several(verb: str, count: int) -> str:
+    """A verb about one new thing, about several.
+
+    >>> _several("used new object", 47), _several("signed in from new country", 2), _several("... new prefix", 3)
+    ('used 47 new objects', 'signed in from 2 new countries', '... 3 new prefixes')
+    """
+    first, last = verb.replace("new ", f"{count:,} new "), verb[-1]
+    if last == "y":
+        return f"{first[:-1]}ies"
+    return f"{first}es" if last in {"s", "x"} else f"{first}s"
 
 
 def count(finding: Finding, rule: Rule | None) -> str:
@@ -218,7 +237,7 @@ def _added(finding: Finding, rules: Mapping[str, Rule], findings: Sequence[Findi
             strongest.setdefault(one.evidence, one)
     if len(strongest) < 2:
         return finding.because.strip().rstrip(".")
-    parts = [f"{deed(one, rules.get(one.rule))} ({_odds(one.surprise)})" for one in strongest.values()]
+    parts = [f"{deed(one, rules.get(one.rule), findings)} ({_odds(one.surprise)})" for one in strongest.values()]
     some = "; ".join(parts[:3]) + (f"; and {len(parts) - 3} more" if len(parts) > 3 else "")
     return f"{_NUMBERS.get(len(parts), str(len(parts)))} unusual things on one day: {some}"
 

@@ -26,7 +26,7 @@ def news(message: Message) -> list[Json]:
     called = mention(message.mention)
     return [
         kit.marked(f"{called} *{state(message)}*".strip()),
-        kit.said(f"{message.news} {message.headline}".strip(), NEWS),
+        kit.lines(filter(None, (message.headline, message.news)), NEWS),
         kit.small([message.status or message.state], STATUS),
     ]
 
