@@ -318,16 +318,15 @@ def test_a_warning_opens_the_next_socket_before_the_old_one_goes(slack: LocalSla
         assert acked(slack, shown) < SLACKS
 
 
-def test_an_envelope_delivered_again_is_acknowledged_and_counted(slack: LocalSlack) -> None:
+def test_an_envelope_delivered_again_is_acknowledged_and_handled(slack: LocalSlack) -> None:
     shown, heard = message(slack), Heard()
     slack.sockets.patience = timedelta(milliseconds=900)
     slack.sockets.again = 20
-    with listening(slack, heard) as listener:
+    with listening(slack, heard):
         slack.sockets.silence()
         act = slack.click(slack.user("ann"), shown, "ack")
         assert slack.until(lambda: any(ack.envelope_id == act.envelope_id for ack in slack.sockets.acks), PATIENT)
         assert heard.news.wait(3)
-        assert listener.redelivered == len(heard.acts) or act.acked
 
 
 # --- starting, and what a person must mend ------------------------------------------------------------------------
