@@ -218,7 +218,7 @@ def main(folder: Path, incident: str) -> None:
                 play(place, found)
                 photographed(browser, place, target, *size)
         with scene() as place:
-            photographed(browser, place, "message-thread.png", 1500, 1000, opened(place, found))
+            photographed(browser, place, "message-thread.png", 1500, 1040, opened(place, found))
 
 
 if __name__ == "__main__":

@@ -223,7 +223,7 @@ def test_card_has_the_shape_people_know(message: Message) -> None:
     payload = sent(message)
     assert_legal(payload)
     assert payload["text"] == "🔴 HIGH · sp-build-agent: 412 tokens in 15 min, expected 30"
-    head, because, fields, runbook, related, status, actions, small = payload["blocks"]
+    head, status, because, fields, runbook, related, actions, small = payload["blocks"]
     assert head["text"]["text"] == payload["text"]
     assert because["accessory"]["url"] == message.link
     assert fields["fields"][0]["text"] == "*Identity*\n`sp-build-agent · service principal · 0f3c9a51`"
@@ -231,7 +231,7 @@ def test_card_has_the_shape_people_know(message: Message) -> None:
     assert "2026-05-01 10:00 to 10:15 UTC" in fields["fields"][3]["text"]
     assert runbook["text"]["text"].splitlines()[1] == "Who owns the identity?"
     assert "b2c3d4e5f6 sp-deploy-agent" in related["elements"][0]["text"]
-    assert status["text"]["text"] == message.status
+    assert status["elements"][0]["text"] == message.status
     assert [one["action_id"] for one in actions["elements"]] == ["acknowledge", "snooze", "more"]
     assert actions["elements"][0]["value"] == "a1b2c3d4e5"
     assert "a1b2c3d4e5" in small["elements"][0]["text"]
@@ -309,7 +309,7 @@ def test_long_runbook_shows_its_first_steps_whole(message: Message) -> None:
     runbook = "\n".join(f"{n}. Look at <this> & that, then at everything around it." for n in range(100))
     payload = sent(replace(message, runbook=runbook))
     assert_legal(payload)
-    _, *steps, last = payload["blocks"][3]["text"]["text"].splitlines()
+    _, *steps, last = payload["blocks"][4]["text"]["text"].splitlines()
     assert last == "… and 96 more steps"
     assert len(steps) == 4
     assert all(line.endswith("around it.") for line in steps)
@@ -348,9 +348,11 @@ def test_news_that_stand_alone_say_everything(message: Message) -> None:
 
 
 def test_evidence_keeps_its_columns_and_the_query_its_lines(message: Message) -> None:
-    table, query = (block["text"]["text"] for block in sent(message, Part.EVIDENCE)["blocks"])
+    linkless = sent(replace(message, link=""), Part.EVIDENCE)
+    table, query = (block["text"]["text"] for block in linkless["blocks"])
     assert table.splitlines()[2:4] == list(message.evidence)
     assert query.splitlines()[2:4] == message.query.splitlines()
+    assert sent(message, Part.EVIDENCE)["blocks"] == linkless["blocks"][:1], "the card has a button for it"
 
 
 def test_evidence_that_is_gone_is_no_message(message: Message) -> None:

@@ -50,8 +50,8 @@ def announcement(message: Message) -> list[Json]:
 
 
 def _announced(message: Message, room: float) -> Iterator[Json]:
-    head, *rest = _card(message, room, interactive=False)
-    yield head
+    head, status, *rest = _card(message, room, interactive=False)
+    yield from (head, status)
     if called := mention(message.mention):
         yield kit.marked(called)
     if message.news:
@@ -62,6 +62,7 @@ def _announced(message: Message, room: float) -> Iterator[Json]:
 def _card(message: Message, room: float, *, interactive: bool) -> Iterator[Json]:
     portal = kit.leading(PORTAL, "query", address(message.link)) if interactive else None
     yield kit.header(title(message))
+    yield kit.small([message.status or message.state], int(STATUS * room))
     yield kit.said(message.because, int(BECAUSE * room), portal)
     yield kit.fields(_fields(message, int(FIELD * room)))
     if message.runbook.strip() and message.state.live:
@@ -69,7 +70,6 @@ def _card(message: Message, room: float, *, interactive: bool) -> Iterator[Json]
         yield kit.marked(_runbook(message.runbook, int(RUNBOOK * room)), page)
     if message.related:
         yield kit.context(_related(message, int(SMALL * room)))
-    yield kit.said(message.status or message.state, int(STATUS * room))
     if interactive:
         yield _actions(message)
     elif links := " · ".join(filter(None, _links(message))):

@@ -1,4 +1,4 @@
-"""What the buttons, menus and modals of a message are called: whoever draws them and whoever hears of them agree here."""
+"""What the buttons, menus and modals of a message are called: who draws them and who hears of them agree here."""
 
 from __future__ import annotations
 

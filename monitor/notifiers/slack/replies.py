@@ -9,7 +9,7 @@ from monitor.hostile import clean, clip
 from monitor.model import Message
 from monitor.notifiers.slack import kit
 from monitor.notifiers.slack.card import state, title
-from monitor.notifiers.slack.escaping import cost, line, listing, mention, plain
+from monitor.notifiers.slack.escaping import address, cost, line, listing, mention, plain
 from monitor.notifiers.slack.kit import Json
 
 NEWS: Final = 1200
@@ -32,14 +32,15 @@ def news(message: Message) -> list[Json]:
 
 
 def evidence(message: Message) -> list[Json]:
-    """The facts behind it, and the query for more; nothing if there are neither."""
+    """The facts behind it, and the query for more where no link leads to it; nothing if there are neither."""
     return list(_evidence(message))
 
 
 def _evidence(message: Message) -> Iterator[Json]:
     if table := listing(message.evidence, LISTING):
         yield kit.marked(f"*Evidence*, what was seen\n{table}")
-    if query := listing(message.query.splitlines(), LISTING):
+    query = listing(message.query.splitlines(), LISTING)
+    if query and not address(message.link):
         yield kit.marked(f"*Query*, for Log Analytics\n{query}")
 
 
