@@ -19,7 +19,21 @@ from typing import Annotated, NoReturn
 import typer
 
 from monitor import __version__
-from monitor.cli import azure_demo, backtest, check, demo, explain, rules, settings, simulate, watch
+from monitor.cli import (
+    audit,
+    azure_demo,
+    backtest,
+    check,
+    demo,
+    explain,
+    handling,
+    rules,
+    settings,
+    silences,
+    simulate,
+    slack_demo,
+    watch,
+)
 from monitor.cli.logs import logs
 from monitor.cli.screen import complain
 from monitor.errors import InputError, MintwatchError
@@ -31,11 +45,15 @@ app.command()(simulate.simulate)
 app.command()(backtest.backtest)
 app.command()(demo.demo)
 app.command()(azure_demo.demo_azure)
+app.command()(slack_demo.demo_slack)
 app.command()(explain.explain)
 app.command()(settings.init)
 app.command()(check.check)
 app.command()(watch.tick)
 app.command()(watch.run)
+app.command()(audit.audit)
+app.add_typer(handling.app, name="incidents")
+app.add_typer(silences.app, name="silence")
 app.add_typer(rules.app, name="rules")
 app.add_typer(settings.app, name="settings")
 

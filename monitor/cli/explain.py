@@ -37,6 +37,15 @@ MEANS: Final[Mapping[Reason, str]] = {
     Reason.UNCHANGED: "told already and not much worse since, or over without having been told",
     Reason.EXPERIMENTAL: "kept, not told: its rules are experimental",
     Reason.STORM: "many incidents opened at once; this one was left to the digest",
+    Reason.REMINDER: "nobody had it, and it went on",
+    Reason.ESCALATED: "nobody had acknowledged it in time",
+    Reason.ACKNOWLEDGED: "kept, not told: somebody has it, and it is not much worse",
+    Reason.SNOOZED: "kept, not told: somebody put it off",
+    Reason.SILENCED: "kept, not told: a silence fits all that is new",
+    Reason.INHIBITED: "kept, not told: it is part of another incident that was told",
+    Reason.CLOSED: "kept, not told: a person called it a false positive, and nothing new is in it",
+    Reason.OFF_HOURS: "kept back until the hours of its route begin",
+    Reason.UNROUTED: "kept, not told: no route leads there",
 }
 
 Which = Annotated[str, typer.Argument(metavar="INCIDENT", help="Its id, or the start of it.")]

@@ -65,12 +65,17 @@ def refuse(store: Store, act: Act, why: str) -> Entry:
 
 def serve_requests(app: App, now: datetime) -> list[Entry]:
     """Perform what other processes asked for, in the order in which they asked."""
-    return [_served(app, act, now) for act in app.store.asked_for()]
+    return serve(app.store, now)
 
 
-def _served(app: App, act: Act, now: datetime) -> Entry:
-    entry = guarded("requests", lambda: perform(app, act, now), lambda error: refuse(app.store, act, told(error)))
-    app.store.performed(act)
+def serve(store: Store, now: datetime) -> list[Entry]:
+    """As `serve_requests`, by whoever has the state open for writing."""
+    return [_served(store, act, now) for act in store.asked_for()]
+
+
+def _served(store: Store, act: Act, now: datetime) -> Entry:
+    entry = guarded("requests", lambda: enact(store, act, now), lambda error: refuse(store, act, told(error)))
+    store.performed(act)
     return entry
 
 

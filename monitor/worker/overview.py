@@ -22,8 +22,6 @@ ROWS: Final = 10
 WEEK: Final = 7 * DAY
 NOISIEST: Final = 8
 LINES: Final = 8
-CLOSE: Final = 4
-"""Characters of an id, at least: what is shorter may mean another one tomorrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,23 +110,21 @@ def explained(
     )
 
 
-def one_of(store: Store, start: str, *, among: Sequence[Incident] | None = None) -> Incident:
+def one_of(store: Store, start: str) -> Incident:
     """The incident of that id, or the only one whose id starts so.
 
     Raises
     ------
     InputError
-        If there is none, or more than one, or the start is too short to last.
+        If there is none, or more than one.
     """
-    kept = store.incidents() if among is None else among
+    kept = store.incidents()
     found = [one for one in kept if start and one.id.startswith(start.lower())]
     exact = [one for one in found if one.id == start.lower()]
-    if len(exact or found) == 1 and (exact or len(start) >= CLOSE):
+    if len(exact or found) == 1:
         return (exact or found)[0]
     if not found:
         raise InputError(f"no incident {clip(start, 40)!r} among {len(kept):,}")
-    if len(found) == 1:
-        raise InputError(f"expected at least {CLOSE} characters of an id, got {start!r}")
     raise InputError(f"{len(found):,} incidents start with {start!r}: {', '.join(one.id for one in found[:8])}")
 
 
