@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -18,7 +18,7 @@ import pyarrow as pa
 from monitor.clock import DAY, floor, midnight
 from monitor.errors import FrameError, MintwatchError
 from monitor.frames import FACTS, SCORES, conform, conform_facts
-from monitor.model import Delivery, Digest, DigestLine, Message, Part, Window, digest
+from monitor.model import Delivery, Digest, DigestLine, Level, Message, Part, Reason, State, Window, digest
 from monitor.ports import Counts, Detector, LogSource, Notifier, Past
 
 FRAMES: Final = ("activity", "spans", "after", "days")
@@ -140,7 +140,29 @@ def _bag(tables: Sequence[pa.Table]) -> list[str]:
     return sorted(repr([fact[name] for name in FACTS.names]) for table in tables for fact in table.to_pylist())
 
 
-def notifier(sends: Notifier, message: Message) -> tuple[str, ...]:
+_TEN: Final = datetime(2026, 5, 1, 10, tzinfo=UTC)
+EXAMPLE: Final = Message(
+    incident="a1b2c3d4e5",
+    reason=Reason.OPENED,
+    state=State.OPEN,
+    level=Level.HIGH,
+    headline="sp-build-agent: 412 tokens in 15 min, expected 30",
+    because="412 in 15 min, expected 30.2 (12 to 60). By chance alone, once in about 20,000 identity-days.",
+    facts=(("Identity", "sp-build-agent · service principal · 0f3c9a51"), ("Owner", "Ada · team payments")),
+    findings=("05-01 10:00 sp-issuance-spike: 412 in 15 min",),
+    rules=("sp-issuance-spike",),
+    runbook="1. Ask the owner what ran.\n2. Revoke what nobody can explain.",
+    since=_TEN,
+    until=_TEN + timedelta(minutes=15),
+    at=_TEN + timedelta(minutes=20),
+    score=0.59,
+    surprise=4.3,
+    status="Nobody has acknowledged it · 1 finding since 10:00 UTC",
+)
+"""An ordinary message."""
+
+
+def notifier(sends: Notifier, message: Message = EXAMPLE) -> tuple[str, ...]:
     """What a notifier breaks of its promises with this message, a hostile and an empty one made from it, and a storm.
 
     It is asked for every part it wants: to deliver it, to find it again, to change it.
