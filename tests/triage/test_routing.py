@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.model import Level, Owner, Reason, Verb
+from monitor.model import Level, Matcher, Owner, Reason, Verb
 from monitor.triage import Escalation, Hours, Route
-from tests.triage.desks import HOUR, MINUTE, NOON, RULES, Desk, finding, reasons, rule
+from tests.triage.desks import HOUR, MINUTE, NOON, RULES, Desk, finding, reasons, rule, silence
 
 BERLIN = ZoneInfo("Europe/Berlin")
 OFFICE = Hours(frozenset(range(5)), time(8), time(18), BERLIN)
@@ -86,6 +86,13 @@ def test_a_route_leads_where_everything_it_asks_for_is_so(route: Route, *, told:
     owners = {"identity:entra:1": Owner("ann", "payments")}
     (made,) = Desk(routes=[route], owners=owners).tick(finding(4.0)).decisions
     assert (made.notifier, made.reason) == (("n", Reason.OPENED) if told else ("", Reason.UNROUTED))
+
+
+def test_a_rule_of_which_all_was_silenced_leads_nowhere() -> None:
+    muted = [silence(9.0, Matcher("rule", "=", "one"))]
+    desk = Desk(routes=[Route("n", rules=frozenset({"one"})), Route("all")], silences=muted)
+    desk.tick(finding(9.0), finding(4.0, rule="two"))
+    assert (desk.told("n"), desk.told("all")) == ([], [Reason.OPENED])
 
 
 def test_how_much_was_done_is_of_the_stream_that_shows_it() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import Finding, Level, Part, Reason, State, Verb, Wanted
-from monitor.triage import PAUSE, Policy, Route
+from monitor.triage import PAUSE, Escalation, Policy, Route
 from monitor.triage.linking import LINKS, SHARED
 from tests.triage.desks import HOUR, PLACE, Desk, finding, reasons, rule
 
@@ -63,6 +63,31 @@ def test_what_is_in_a_digest_speaks_again_when_worse_and_resolves_without_a_word
     assert all(one.state is State.RESOLVED for one in desk.incidents.values())
 
 
+def test_what_is_in_a_digest_has_no_message_to_keep_true() -> None:
+    desk = Desk(policy=BRIEF)
+    desk.tick(*many(4))
+    more = desk.tick(finding(4.0, 1, who=1), finding(4.0, 1, who=4), at=1)
+    (card,) = more.wanted
+    assert (card.part, desk.incidents[card.incident].subject) == (Part.CARD, "identity:entra:4")
+
+
+def test_what_a_storm_swallows_after_a_person_closed_it_begins_anew() -> None:
+    desk = Desk(policy=Policy(storm=1), routes=[Route("slack", escalate=Escalation(HOUR, mention="S1"))])
+    desk.tick(finding(4.0))
+    desk.tick(at=1)
+    desk.act(Verb.RESOLVE, at=1.5)
+    desk.tick(finding(9.0, 2, who=2), finding(4.0, 2), at=2)
+    desk.tick(finding(8.0, 3), at=3.5)
+    assert [one.reason for one in desk.decisions if one.incident == next(iter(desk.incidents))] == [
+        Reason.OPENED,
+        Reason.ESCALATED,
+        Reason.STORM,
+        Reason.REOPENED,
+    ]
+    desk.tick(at=4.5)
+    assert desk.decisions[-1].reason is Reason.ESCALATED
+
+
 @given(
     st.integers(1, 4),
     st.lists(st.tuples(st.integers(0, 12), st.floats(3, 30), st.integers(1, 12)), max_size=60),
@@ -109,7 +134,8 @@ def test_what_is_said_of_many_is_not_said_of_each() -> None:
 def test_one_of_them_that_is_worse_or_shows_something_else_is_told() -> None:
     worse, higher = finding(12.0, who=1), finding(4.0, who=2, level=Level.CRITICAL)
     other, stranger = finding(4.0, who=3, family=PLACE), finding(4.0, who=77)
-    assert Counter(reasons(Desk().tick(surge(), worse, higher, other, stranger))) == {Reason.OPENED: 5}
+    both = (finding(4.0, who=4), finding(3.5, who=4, family=PLACE))
+    assert Counter(reasons(Desk().tick(surge(), worse, higher, other, stranger, *both))) == {Reason.OPENED: 6}
 
 
 def test_when_what_is_said_of_many_is_over_each_speaks_for_itself() -> None:
