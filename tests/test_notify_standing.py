@@ -128,6 +128,11 @@ def test_log_has_decisions_and_acts_in_order_with_who_and_when() -> None:
     )
 
 
+def test_log_has_no_ids_of_who_was_called() -> None:
+    called = replace(BEFORE, reason=Reason.ESCALATED, because="S0604QSJC")
+    assert told(decisions=(called,)).log == ("10:00 UTC  escalated: nobody has acknowledged it, MEDIUM",)
+
+
 def test_long_log_keeps_its_first_and_its_newest_lines() -> None:
     decisions = tuple(replace(BEFORE, at=AT + n * MINUTE, reason=Reason.WORSENED) for n in range(60))
     log = told(decisions=decisions).log

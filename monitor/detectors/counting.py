@@ -37,8 +37,8 @@ class Said:
     def words(self, much: str) -> list[str]:
         """The four counts in words, for each candidate; `much` says what `said` counts."""
         return [
-            f"{much} on {said:,.0f} of its {_many(judged, 'day')}, "
-            f"and ever by {_many(max(said_all, 0.0), 'subject')} in {_many(judged_all, 'subject-day')}"
+            f"{much} on {_few(said)} of its {_many(judged, 'day')} before; "
+            f"of all like it {_few(said_all)} ever did, in {_many(judged_all, 'day')} of theirs"
             for said, judged, said_all, judged_all in zip(*self.columns(), strict=True)
         ]
 
@@ -178,6 +178,10 @@ def count(
         dtype=np.float64,
     )
     return Said(said, known_days[groups], said_all, np.full(groups.size, known_days.sum()))
+
+
+def _few(number: float) -> str:
+    return f"{number:,.0f}" if number >= 0.5 else "none"
 
 
 def _many(number: float, noun: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -43,6 +44,10 @@ DECIDED: Final[Mapping[Reason, str]] = {
     Reason.CLOSED: "new findings of the same kind, a person called it a false positive",
     Reason.OFF_HOURS: "held back until the hours of its route",
 }
+
+
+_ID: Final = re.compile(r"[SUW][A-Z0-9]{5,}")
+"""Of a user or a group that was called by it; nobody reads such ids, nor that of a storm."""
 
 
 def moment(at: datetime, incident: Incident) -> str:
@@ -138,7 +143,8 @@ def _decided(decisions: Iterable[Decision]) -> Iterator[tuple[datetime, str]]:
         if one.reason in SILENT:
             continue
         if one.told or (one.reason, one.because) != last:
-            because = f": {clip(clean(one.because), REASON)}" if one.because else ""
+            said = "" if one.reason is Reason.STORM or _ID.fullmatch(one.because) else clip(clean(one.because), REASON)
+            because = f": {said}" if said else ""
             level = f", {one.level.upper()}" if one.told and one.reason is not Reason.RESOLVED else ""
             yield one.at, f"{DECIDED.get(one.reason, one.reason)}{level}{because}"
         last = (one.reason, one.because)
