@@ -19,10 +19,10 @@ _QUEUED: Final = """seq, key, notifier, incident, part, about, revision, ref, tr
 _WAITS: Final = "(? is null or notifier = ?) and state in ('new', 'sending')"
 _FREE: Final = """not exists (
     select * from outbox as earlier
-    where earlier.notifier = outbox.notifier and earlier.incident = outbox.incident and earlier.ref = ''
-    and earlier.state in ('new', 'sending') and earlier.part in ('card', 'news')
+    where earlier.notifier = outbox.notifier and earlier.incident = outbox.incident and +earlier.ref = ''
+    and +earlier.state in ('new', 'sending') and earlier.part in ('card', 'news')
     and (earlier.rank, earlier.seq) < (outbox.rank, outbox.seq))"""
-"""Nothing overtakes the first message of its incident, or earlier news of it."""
+"""Nothing overtakes the first message of its incident, or earlier news of it; the + has it look at one incident only."""
 
 
 @dataclass(frozen=True, slots=True)
