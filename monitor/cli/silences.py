@@ -72,7 +72,9 @@ def listed(
     """The silences there are, the next to expire first, and what is odd about them."""
     now = clock.now()
     with reading(config, state) as store:
-        found = store.silences(None if everything else now)
+        written = _owners(config, state).silences
+        found = [*store.silences(None if everything else now)]
+        found += [one for one in written if everything or one.expires_at > now]
         lately = _lately(store, config, state, now) if found else None
     odd = {one.id: warnings(one, lately.preview(one.matchers), now) for one in found} if lately else {}
     if json:
@@ -126,8 +128,12 @@ def _one_of(kept: Sequence[Silence], start: str) -> str:
 def _lately(store: Store, config: Path, state: Path | None, now: datetime) -> Lately:
     """The findings of the last days, with the rules and owners of the settings, if there are any."""
     settings = settings_of(config, state)
-    owners = load_identities(settings.identities) if settings and settings.identities else Owners()
-    return Lately.of(store, load_rules(settings.rules if settings else None), owners, now)
+    return Lately.of(store, load_rules(settings.rules if settings else None), _owners(config, state), now)
+
+
+def _owners(config: Path, state: Path | None) -> Owners:
+    settings = settings_of(config, state)
+    return load_identities(settings.identities) if settings and settings.identities else Owners()
 
 
 def _show_preview(preview: Preview, matchers: Sequence[Matcher]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
+from monitor.clock import floor
 from monitor.model import Act, Incident, Matcher, Outcome, Silence, State, Verb, digest
 
 LONGEST_SNOOZE: Final = timedelta(days=30)
@@ -134,7 +135,10 @@ _HANDLED: Final[Mapping[Verb, Callable[[Act, Incident, datetime], Acted]]] = {
 
 
 def _silence(act: Act, incident: Incident | None, made: Silence | None, now: datetime) -> Acted:
-    """A silence; whoever makes one from an open incident has taken that, so nobody is reminded of it."""
+    """A silence; whoever makes one from an open incident has taken that, so nobody is reminded of it.
+
+    It starts, and is ended, with the bin: a tick's time is the edge before it, and the next one is to know.
+    """
     if made is not None:
         return Acted(Outcome.HARMLESS, f"{_named(made)} is there already")
     matchers = act.matchers or (matchers_of(incident) if incident else ())
@@ -150,7 +154,7 @@ def _silence(act: Act, incident: Incident | None, made: Silence | None, now: dat
         author=act.who.shown,
         reason=act.reason,
         created_at=now,
-        starts_at=now,
+        starts_at=floor(now),
         expires_at=act.until or now,
         kind="expected" if act.verb is Verb.EXPECT else "silence",
         via=act.via,
@@ -164,7 +168,7 @@ def _expire(act: Act, silence: Silence | None, now: datetime) -> Acted:
         return Acted(Outcome.REFUSED, f"there is no silence {act.silence}")
     if silence.expires_at <= now:
         return Acted(Outcome.HARMLESS, f"{_named(silence)} expired at {_shown(silence.expires_at)} already")
-    ended = replace(silence, starts_at=min(silence.starts_at, now), expires_at=now)
+    ended = replace(silence, starts_at=min(silence.starts_at, floor(now)), expires_at=floor(now))
     return Acted(Outcome.DONE, f"{_named(silence)} by {silence.author} expired", silence=ended)
 
 

@@ -30,6 +30,7 @@ from monitor.worker import overview
 from monitor.worker.acting import perform, refuse
 from monitor.worker.allowing import Allowed
 from monitor.worker.app import App
+from monitor.worker.deciding import silences
 from monitor.worker.previewing import BACK, Lately
 
 log = logging.getLogger("mintwatch.worker")
@@ -205,7 +206,7 @@ class Answers:
         store, rooms, now = self._app.store, self._rooms(), self._now()
         if verb == commands.OPEN:
             live = overview.live(store)
-            notes = overview.ending(store.silences(now), self._lately(), now)
+            notes = overview.ending(silences(self._app, now), self._lately(), now)
             return commands.listed(overview.rows(store, live, rooms), len(live), notes)
         if verb == commands.NOISY:
             return commands.told(f"The last {BACK.days} days", overview.noisy(store, now - BACK))

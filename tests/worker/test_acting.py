@@ -12,11 +12,14 @@ import pytest
 
 from monitor.errors import StateError
 from monitor.kql import DuckEngine
-from monitor.model import Act, Incident, Level, Outcome, Part, Person, State, Verb, Wanted
+from monitor.model import Act, Incident, Level, Matcher, Outcome, Part, Person, Reason, State, Verb, Wanted
+from monitor.rules import Rule
 from monitor.store import Store
 from monitor.store.control import asking
+from monitor.testing.sources import ScriptedSource
+from monitor.worker import tick
 from monitor.worker.acting import Serving, ask, enact, perform, refuse, serve_requests
-from tests.worker.scripts import HOUR, MINUTE, NOON, app
+from tests.worker.scripts import DAY, HOUR, MINUTE, NOON, Memory, app, burst, tenant
 
 ANN = Person("U1", "ann", "T1")
 CARD, LOG = Wanted("slack", "i1", Part.CARD), Wanted("slack", "i1", Part.LOG)
@@ -153,3 +156,25 @@ def test_what_was_asked_of_nobody_is_done_by_whoever_comes(engine: DuckEngine, t
 def test_whoever_may_ask_may_do_nothing_else(tmp_path: Path, sql: str) -> None:
     with Store(tmp_path), pytest.raises(StateError), asking(tmp_path / "control.db") as connection:
         connection.execute(sql)
+
+
+@pytest.mark.parametrize("silenced", [False, True])
+def test_a_silence_holds_from_the_very_next_tick_on(
+    engine: DuckEngine, judged: dict[str, Rule], silenced: bool
+) -> None:
+    end, memory = NOON + 2 * DAY, Memory()
+    events = tenant(2.1) + burst(end - HOUR, 8) + burst(end + 10 * MINUTE, 400, "entra:2")
+    with Store() as store:
+        worker = app([ScriptedSource(name="s", events=events)], [judged["failures"]], store, engine, [memory])
+        tick(worker, end)
+        assert [one.reason for one in memory.took] == [Reason.OPENED]
+        pressed = end + 36 * MINUTE  # after the edge that the tick a minute later goes by
+        if silenced:
+            subject = (Matcher("subject", "=", "identity:entra:2"),)
+            asked = act(Verb.SILENCE, incident="", matchers=subject, until=pressed + DAY)
+            assert perform(worker, asked, pressed).outcome is Outcome.DONE
+        tick(worker, pressed + MINUTE)
+        (one,) = [one for one in store.incidents() if one.subject == "identity:entra:2"]
+        reasons = {decision.reason for decision in store.decisions(one.id)}
+        assert reasons == ({Reason.SILENCED} if silenced else {Reason.OPENED})
+        assert len(memory.took) == (1 if silenced else 2)
