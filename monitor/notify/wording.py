@@ -218,15 +218,16 @@ def because(finding: Finding, rules: Mapping[str, Rule], findings: Sequence[Find
 
 
 def _said(finding: Finding, rule: Rule | None) -> str:
-    """The detector's reason; the value that is new is in the headline already, where the headline has it."""
+    """The detector's reason, with what was counted; the value that is new is in the headline, where that has it."""
     said = finding.because.strip().rstrip(".")
     if not said:
         between = f" ({number(finding.low)} to {number(finding.high)})" if finding.high > 0 else ""
         return f"{count(finding, rule)}, {expectation(finding)}{between}"
     if rule and finding.term and _new(finding, rule):
         said = said.removeprefix(f"{finding.term.replace(JOINED, ' ')}: ")
-        said = said[:1].upper() + said[1:]
-    return said
+    if rule and finding.observed != 1:
+        said = re.sub(r"^([\d,]+) in (?=\d)", rf"\1 {unit(rule)} in ", said)
+    return said[:1].upper() + said[1:]
 
 
 def _added(finding: Finding, rules: Mapping[str, Rule], findings: Sequence[Finding]) -> str:
