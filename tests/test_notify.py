@@ -187,7 +187,7 @@ def test_unit_says_what_is_counted(made: dict[str, object], said: str) -> None:
 def test_because_has_the_number_its_range_and_how_unusual_it_is() -> None:
     made = compose(Told(decision(), incident(finding()), [finding()], AT, {"sp-issuance-spike": rule()}, NAMES))
     assert made.because == (
-        "412 in 15 min, expected 30.2 (12 to 60). By chance alone, once in about 20,000 identity-days."
+        "412 tokens in 15 min, expected 30.2 (12 to 60). By chance alone, once in about 20,000 identity-days."
     )
 
 
