@@ -14,7 +14,7 @@ TYPED  := $(wildcard monitor tests bench requirements docs/generate)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-.PHONY: help setup demo demo-azure demo-slack test check format format-check lint types imports locked bench docs lock upgrade hooks clean
+.PHONY: help setup demo demo-azure demo-slack test check soak format format-check lint types imports locked bench docs lock upgrade hooks clean
 
 help:  ## what can be asked for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,10 @@ test: format-check lint types imports locked  ## everything CI asks for
 	$(PY) -m pytest --numprocesses=logical --dist=worksteal
 
 check: format-check lint types imports locked  ## as test, without what is slow; for every commit
-	$(PY) -m pytest --numprocesses=logical --dist=worksteal -m "not slow"
+	$(PY) -m pytest --numprocesses=logical --dist=worksteal -m "not slow and not soak"
+
+soak: setup  ## alerts through foul weather and 200 kills of the daemon; takes minutes
+	$(PY) -m pytest --numprocesses=logical --dist=worksteal -m soak
 
 format: setup  ## rewrite the code in its one format
 	$(BIN)/ruff format $(CODE)

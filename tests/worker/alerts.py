@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from uuid import NAMESPACE_OID, uuid5
 
 from monitor.kql import DuckEngine
 from monitor.model import Decision, Delivery, Finding, Incident, Level, Part, Reason, State
@@ -19,18 +20,24 @@ from monitor.worker.telling import wanted
 NOON: Final = datetime(2026, 5, 4, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 SLACKISH: Final = frozenset({Part.CARD, Part.NEWS, Part.DIGEST, Part.EVIDENCE, Part.LOG})
+RULE: Final = "sp-issuance-spike"
 Answer = str | Exception
+
+
+def subject(name: str) -> str:
+    """The identity that the alert of that name is about."""
+    return f"identity:entra:{uuid5(NAMESPACE_OID, name)}"
 
 
 def incident(name: str, surprise: float = 5.0, state: State = State.OPEN) -> Incident:
     return Incident(
         id=name,
-        subject=f"identity:entra:{name}",
+        subject=subject(name),
         state=state,
         level=Level.HIGH,
         surprise=surprise,
         evidence=(("sign_in", "events", surprise),),
-        rules=("failures",),
+        rules=(RULE,),
         findings=1,
         first_at=NOON - HOUR,
         last_at=NOON,
@@ -42,14 +49,14 @@ def incident(name: str, surprise: float = 5.0, state: State = State.OPEN) -> Inc
 
 def finding(name: str, surprise: float = 5.0) -> Finding:
     return Finding(
-        rule="failures",
-        detector="limit",
+        rule=RULE,
+        detector="spike",
         level=Level.HIGH,
         stream="sign_in",
         family="events",
         experimental=False,
-        subject=f"identity:entra:{name}",
-        group=(("identity", f"entra:{name}"),),
+        subject=subject(name),
+        group=(("identity", subject(name).removeprefix("identity:")),),
         term="",
         bucket=NOON - HOUR,
         bucket_end=NOON,
@@ -60,7 +67,8 @@ def finding(name: str, surprise: float = 5.0) -> Finding:
         expected=2.0,
         low=0.0,
         high=5.0,
-        because="40 failures, expected 2",
+        because="40 tokens, expected 2",
+        sources=("main.service_principal",),
     )
 
 
