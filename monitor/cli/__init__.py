@@ -27,6 +27,7 @@ from monitor.cli import (
     demo,
     explain,
     handling,
+    manifest,
     rules,
     settings,
     silences,
@@ -49,6 +50,7 @@ app.command()(slack_demo.demo_slack)
 app.command()(explain.explain)
 app.command()(settings.init)
 app.command()(check.check)
+app.command()(manifest.slack_manifest)
 app.command()(watch.tick)
 app.command()(watch.run)
 app.command()(audit.audit)
