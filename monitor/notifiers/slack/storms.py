@@ -24,12 +24,13 @@ def heading(digest: Digest) -> str:
 def storm(digest: Digest) -> list[Json]:
     """The blocks of a digest: how many of which level and rule, the worst by name, and where the others are."""
     levels = " · ".join(f"{LEVELS[level]} {count:,} {level}" for level, count in digest.levels)
+    span = f" in {length(digest.until - digest.since)}" if digest.until > digest.since else ""
     stamp = int(digest.since.timestamp())
     since = f"<!date^{stamp}^{{date_short_pretty}} {{time}}|{digest.since:%Y-%m-%d %H:%M} UTC>"
     rules = ", ".join(f"{rule} {count:,}" for rule, count in digest.rules)
     return [
         kit.header(heading(digest)),
-        kit.marked(f"*{levels}*\n{digest.findings:,} findings in {length(digest.until - digest.since)}, since {since}"),
+        kit.marked(f"*{levels}*\n{digest.findings:,} findings{span}, since {since}"),
         kit.lines([f"{LEVELS[one.level]} {one.headline} · {one.incident}" for one in digest.worst[:SHOWN]], LINE),
         kit.context(f"by rule {code(rules, RULES)}"),
         kit.context(
