@@ -207,8 +207,8 @@ class Detector(Protocol):
 class Notifier(Protocol):
     """Takes messages to people.
 
-    `parts` are those it wants. One without `Part.CARD` gets news of every decision that is told. One with it gets a card
-    for each incident, to be changed whenever the truth changes, and news of what people should look up for.
+    `parts` are those it wants. One without `Part.CARD` gets news of every decision that is told. One with it gets a
+    card for each incident, to be changed whenever the truth changes, and news of what people should look up for.
     """
 
     name: str

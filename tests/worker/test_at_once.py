@@ -19,7 +19,8 @@ from monitor.store import Store
 from monitor.testing.sources import ScriptedSource
 from monitor.worker import App, tick
 from monitor.worker.gathering import gather
-from monitor.worker.ticking import judge_and_tell
+from monitor.worker.telling import tell
+from monitor.worker.ticking import judge_and_decide
 from tests.worker.scripts import DAY, HOUR, MINUTE, NOON, Memory, app, burst, kept, steady, tenant, truth
 from tests.worker.worlds import every
 
@@ -55,13 +56,14 @@ def test_sources_collected_while_rules_judge_end_as_if_all_had_been_in_turn(
             return [gather(world, world.sources[place], moment).error for moment in MOMENTS for _ in range(3)]
 
         def judging() -> list[tuple[str, ...]]:
-            return [judge_and_tell(world, moment, []).failures for moment in MOMENTS]
+            return [judge_and_decide(world, moment, []).failures for moment in MOMENTS]
 
         collected = [pool.submit(collecting, place) for place in range(2)]
         failures = pool.submit(judging).result()
         assert not any(failures)
         assert not any(error for one in collected for error in one.result())
-        judge_and_tell(world, MOMENTS[-1], [])
+        judge_and_decide(world, MOMENTS[-1], [])
+        assert tell(world, MOMENTS[-1]) == []
         assert ({one.key for one, _, _ in store.findings()}, kept(store)) == wanted
         assert len(wanted[0]) >= 3
         assert len({one.incident for one in told.took if one.reason == "opened"}) == 3
@@ -100,9 +102,9 @@ def test_a_source_that_never_fed_a_rule_is_judged_from_where_it_stood_still(
     at = NOON + 7 * DAY
     with Store() as store:
         world, stuck = lagging(engine, [judged["failures"]], store, at)
-        judge_and_tell(world, at, [])
+        judge_and_decide(world, at, [])
         gather(world, stuck, at + 5 * MINUTE)
-        judge_and_tell(world, at + 5 * MINUTE, [])
+        judge_and_decide(world, at + 5 * MINUTE, [])
         assert {one.bucket.date() for one, _, _ in store.findings()} == {(at - 3 * DAY).date()}
 
 
@@ -117,9 +119,9 @@ def test_what_is_collected_while_rules_judge_is_judged_the_next_time(
         done: list[object] = []
         slow = judged["expired"].made("slow.yml", Meanwhile(lambda: done.append(done or gather(world, stuck, at))))
         during = App(world.sources, (failures, slow), store, engine)
-        assert judge_and_tell(during, at, []).finished
+        assert judge_and_decide(during, at, []).finished
         assert store.watermark("stuck") == at
-        judge_and_tell(world, at + 5 * MINUTE, [])
+        judge_and_decide(world, at + 5 * MINUTE, [])
         assert {one.bucket.date() for one, _, _ in store.findings()} == {(at - 3 * DAY).date()}
 
 
@@ -139,5 +141,5 @@ def test_a_source_collected_while_rules_judge_resolves_nothing_they_did_not_look
         done: list[object] = []
         slow = judged["expired"].made("slow.yml", Meanwhile(lambda: done.append(done or gather(world, source, back))))
         during = App(world.sources, (failures, slow), store, engine)
-        judge_and_tell(during, back, [])
+        judge_and_decide(during, back, [])
         assert {one.state for one in store.incidents()} == {State.OPEN}

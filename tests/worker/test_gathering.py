@@ -21,7 +21,7 @@ from monitor.testing.sources import Event, ScriptedSource
 from monitor.worker import App, SourceReport, tick
 from monitor.worker.gathering import Gathering, gather
 from monitor.worker.health import HealthSource
-from monitor.worker.ticking import judge_and_tell
+from monitor.worker.ticking import judge_and_decide
 from tests.worker.scripts import DAY, HOUR, MINUTE, NOON, app, burst, kept, steady, tenant, truth
 from tests.worker.test_guards import Broken
 
@@ -354,7 +354,7 @@ def test_history_that_is_collected_in_slices_is_judged_by_nobody(engine: DuckEng
         gathering = Gathering(store, source, start, whole=False)
         for days in range(1, 10):
             gathering.take(Slice(NOON + (days - 1) * DAY, NOON + days * DAY))
-            judge_and_tell(world, start + days * 5 * MINUTE, [])
+            judge_and_decide(world, start + days * 5 * MINUTE, [])
         assert store.findings() == []
         source.events += burst(start, 20)
         tick(world, start + HOUR)

@@ -17,6 +17,7 @@ from monitor.store import Store
 from monitor.testing.sources import ScriptedSource
 from monitor.worker import App, tick
 from monitor.worker.health import HealthSource
+from tests.worker.alerts import alert
 from tests.worker.scripts import DAY, HOUR, MINUTE, NOON, Memory, steady
 from tests.worker.worlds import every
 
@@ -45,7 +46,7 @@ def ticks(app: App, start: datetime, end: datetime, step: timedelta = BEAT) -> I
 
 
 def test_the_rules_about_ourselves_are_shipped(own: tuple[Rule, ...]) -> None:
-    assert {rule.id for rule in own} == {"source-stalled", "logs-left-out", "logs-vanished"}
+    assert {rule.id for rule in own} == {"source-stalled", "logs-left-out", "logs-vanished", "notifier-stalled"}
 
 
 def test_a_source_that_fails_is_told_once_after_half_an_hour_and_again_when_it_is_over(
@@ -68,6 +69,21 @@ def test_a_source_that_fails_is_told_once_after_half_an_hour_and_again_when_it_i
         list(ticks(app, outage.end, outage.end + 3 * HOUR, 30 * MINUTE))
         assert [one.reason for one in told.took] == ["opened", "resolved"]
         assert store.troubles() == []
+
+
+def test_a_notifier_that_cannot_be_told_is_told_of_by_another(engine: DuckEngine, own: tuple[Rule, ...]) -> None:
+    """Off: `overdue` in `judge_and_decide` of monitor/worker/ticking.py."""
+    slack, console = Memory("slack", down=True), Memory("console")
+    with Store() as store:
+        alert(store, [slack], "i1", NOON)
+        app = replace(world(store, engine, own, slack), notifiers=(slack, console))
+        first = next(moment for moment in ticks(app, NOON, NOON + 2 * HOUR) if console.took)
+        assert timedelta(minutes=20) <= first - NOON <= timedelta(minutes=40)
+        assert [one.headline for one in console.took] == ["slack: People are not told"]
+        slack.down = False
+        list(ticks(app, first + BEAT, first + 4 * HOUR, 30 * MINUTE))
+        assert [one.reason for one in console.took] == ["opened", "resolved"]
+        assert store.waiting() == []
 
 
 def test_a_short_trouble_is_nobodys_business(engine: DuckEngine, own: tuple[Rule, ...]) -> None:
@@ -144,7 +160,7 @@ def test_what_our_own_journal_counts_is_what_it_fetches(engine: DuckEngine) -> N
 
 
 def test_the_journal_is_kept_for_a_month(engine: DuckEngine) -> None:
-    """Off: `forget` in `judge_and_tell` of monitor/worker/ticking.py."""
+    """Off: `forget` in `judge_and_decide` of monitor/worker/ticking.py."""
     with Store() as store:
         store.failed("main.vault", NOON, "no", "E")
         reach = Window(NOON - DAY, NOON + DAY)
