@@ -75,12 +75,15 @@ class Triaged:
 
 @dataclass(slots=True)
 class _Folded:
-    """Incidents with new findings, and those that are over because what came is too late for them."""
+    """Incidents with new findings, by id, and those that are over because what came is too late for them.
 
-    touched: dict[tuple[str, bool], Incident]
-    belongs: dict[str, str]
-    over: list[Incident]
-    hushed: dict[str, bool]
+    One that is both is not over yet: it is told first.
+    """
+
+    touched: dict[str, Incident] = field(default_factory=dict)
+    belongs: dict[str, str] = field(default_factory=dict)
+    over: set[str] = field(default_factory=set)
+    hushed: dict[str, bool] = field(default_factory=dict)
 
 
 def triage(
@@ -111,32 +114,17 @@ def triage(
     active = [one for one in known.silences if one.active(now)]
     ready = [_due(one, active, now) for one in incidents]
     fold = _fold(findings, ready, active, known, policy, now)
-    touched = {one.id: one for one in fold.touched.values()}
-    over = [one for one in ready if one.id not in touched and quiet(one, known.judged_until, known.rules, policy)]
-    over += [one for one in fold.over if one.id not in {each.id for each in over}]
-    gone = {one.id for one in over}
-    still = [one for one in ready if one.state.live and one.id not in touched and one.id not in gone]
-    cases = [
-        Case(
-            one,
-            known.heard.get(one.id, {}),
-            matched(routes, one, known.rules, known.owners.get(one.subject)),
-            woken=_woken(before.get(one.id), now),
-            found=one.id in touched,
-            hushed=fold.hushed.get(one.id, False),
-        )
-        for one in [*touched.values(), *still]
-    ]
-    decisions = _decided(cases, known, policy, now)
+    others = [one for one in ready if one.state.live and one.id not in fold.touched]
+    over = {one.id for one in others if one.id in fold.over or quiet(one, known.judged_until, known.rules, policy)}
     closed = [
-        Case(
-            replace(one, state=State.RESOLVED, updated_at=now),
-            known.heard.get(one.id, {}),
-            matched(routes, one, known.rules, known.owners.get(one.subject)),
-        )
-        for one in sorted(over, key=lambda one: one.id)
+        _case(replace(one, state=State.RESOLVED, updated_at=now), known, routes)
+        for one in sorted(others, key=lambda one: one.id)
+        if one.id in over
     ]
-    decisions += [each for case in closed for each in resolutions(case, now)]
+    cases = [_case(one, known, routes, found=True, hushed=fold.hushed[one.id]) for one in fold.touched.values()]
+    cases += [_case(one, known, routes) for one in others if one.id not in over]
+    cases = [replace(case, woken=_woken(before.get(case.incident.id), now)) for case in cases]
+    decisions = [*_decided(cases, known, policy, now), *(each for case in closed for each in resolutions(case, now))]
     changed = [case.incident for case in cases if case.found or case.incident != before.get(case.incident.id)]
     live = [case.incident for case in cases if case.incident.state.live]
     opened_now = [one.incident for one in decisions if one.reason in OPENS]
@@ -147,6 +135,11 @@ def triage(
         tuple(links(live, before, first_times(findings, fold.belongs), opened_now)),
         tuple(_wanted([*cases, *closed], before, decisions)),
     )
+
+
+def _case(one: Incident, known: Known, routes: Sequence[Route], *, found: bool = False, hushed: bool = False) -> Case:
+    routed = matched(routes, one, known.rules, known.owners.get(one.subject))
+    return Case(one, known.heard.get(one.id, {}), routed, found=found, hushed=hushed)
 
 
 def quiet(incident: Incident, judged_until: Mapping[str, datetime], rules: Mapping[str, Rule], policy: Policy) -> bool:
@@ -199,15 +192,15 @@ def _fold(
     now: datetime,
 ) -> _Folded:
     mine = {about(one): one for one in sorted(incidents, key=lambda one: (one.state.live, one.last_at, one.id))}
-    fold = _Folded({}, {}, [], {})
+    fold = _Folded()
     for finding in sorted(findings, key=lambda one: (one.time, one.key)):
         old = mine.get(about(finding))
         if old and not takes(old, finding, policy):
-            fold.over += [old] if old.state.live else []
+            fold.over.add(old.id)
             old = None
         muting = mute(finding, active, known.owners.get(finding.subject), known.rules.get(finding.rule))
         new = _one_more(old, finding, muting, known.rules, policy, now)
-        mine[about(finding)] = fold.touched[about(finding)] = new
+        mine[about(finding)] = fold.touched[new.id] = new
         fold.belongs[finding.key] = new.id
         fold.hushed[new.id] = fold.hushed.get(new.id, True) and bool(muting)
     return fold

@@ -56,6 +56,15 @@ def test_an_incident_nobody_could_resolve_swallows_nothing_said_much_later() -> 
     assert desk.incidents[stuck.id].state is State.RESOLVED
 
 
+def test_what_is_found_in_one_tick_about_two_distant_days_is_told_of_both() -> None:
+    """Off: `not in fold.touched` in `triage` of monitor/triage/triaging.py."""
+    desk = Desk()
+    late = desk.tick(finding(8.0), finding(5.0, 48), at=49)
+    assert reasons(late) == [Reason.OPENED, Reason.OPENED]
+    assert reasons(desk.tick(at=49.1, judged=49)) == [Reason.RESOLVED]
+    assert reasons(desk.tick(finding(4.0, 49), at=50, judged=49)) == [Reason.UNCHANGED]
+
+
 def test_a_trifle_reopens_without_a_word_and_news_speak_again() -> None:
     desk = Desk()
     desk.tick(finding(8.0))
