@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from threading import Event
 from typing import Final
 
 from monitor import clock
@@ -37,6 +38,8 @@ log = logging.getLogger("mintwatch.worker")
 VIA: Final = "slack"
 EXPECTED_FOR: Final = timedelta(hours=4)
 """How long something is expected unless somebody says otherwise."""
+SETTLING: Final = timedelta(milliseconds=500)
+"""How long it may take until it is kept that a message was posted which somebody sees already."""
 NONE_OF_OURS: Final = "mintwatch does not know this message; if it is new, try again in a moment"
 DIRECT: Final[Mapping[str, Verb]] = {
     naming.ACKNOWLEDGE: Verb.ACKNOWLEDGE,
@@ -245,7 +248,12 @@ class Answers:
         return overview.Rooms(self._channels, account.url if account else "")
 
     def _about(self, channel: str, message: str) -> str:
-        return self._rooms().incident(self._app.store, channel, message)
+        """The incident; who presses at once may be faster than the answer that the message is posted."""
+        found = self._rooms().incident(self._app.store, channel, message)
+        if not found and message and channel in self._channels:
+            Event().wait(SETTLING.total_seconds())
+            found = self._rooms().incident(self._app.store, channel, message)
+        return found
 
     def _found(self, form: Form) -> Incident | None:
         incident = self._about(form.about.get("channel", ""), form.about.get("message", ""))

@@ -97,14 +97,14 @@ def told(title: str, paragraphs: Sequence[Paragraph], link: str = "", notes: Seq
 
 def note(text: str) -> Block:
     """One line, which is not ours."""
-    return whispered(escape(text, 600))
+    return whispered(escape(text, 600) or "-")
 
 
 def whispered(text: str, notes: Sequence[str] = (), more: Sequence[str] = ()) -> Block:
     """An answer that one person sees, beside the message it is about, from mrkdwn that is safe already."""
     blocks: list[Json] = [marked(part) for part in (text, *more[:6])]
-    if notes:
-        blocks.append(context(whole((escape(one, 300) for one in notes), 1500)))
+    if small := whole(filter(None, (escape(one, 300) for one in notes)), 1500):
+        blocks.append(context(small))
     return {"response_type": "ephemeral", "replace_original": False, "text": text, "blocks": blocks}
 
 
@@ -129,4 +129,5 @@ def _line(row: Row) -> str:
 def _linked(link: str, words: str) -> str:
     """Words that are escaped already, as a link if there is one to follow."""
     there = address(link).replace("&", "&amp;")
+    words = words or "-"
     return f"<{there}|{words.replace('|', '¦')}>" if there else words

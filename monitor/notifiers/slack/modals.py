@@ -164,11 +164,11 @@ def _line(words: str, matchers: Sequence[Matcher]) -> str:
 
 
 def _head(draft: Draft) -> list[Json]:
-    return [marked(f"*{escape(draft.headline, 300)}*")] if draft.headline else []
+    return [marked(f"*{escape(draft.headline, 300) or '-'}*")] if draft.headline else []
 
 
 def _preview(text: str) -> Block:
-    return context(escape(text, 600)) | {"block_id": "preview"}
+    return context(escape(text, 600) or "-") | {"block_id": "preview"}
 
 
 def _reason() -> Block:
