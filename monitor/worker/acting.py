@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from threading import Event, Thread
 from typing import Final, Self
@@ -17,6 +18,10 @@ from monitor.worker.guard import guarded, told
 log = logging.getLogger("mintwatch.worker")
 BEAT: Final = timedelta(milliseconds=500)
 """How often it is looked whether another process asked for something."""
+SELDOM: Final = timedelta(minutes=1)
+"""How often it is looked whether a silence is about to expire."""
+SOON: Final = timedelta(hours=1)
+"""How long before it expires that is said."""
 LOOK: Final = timedelta(milliseconds=50)
 """How often whoever asked looks for the answer."""
 PATIENCE: Final = timedelta(seconds=5)
@@ -80,10 +85,15 @@ def _served(store: Store, act: Act, now: datetime) -> Entry:
 
 
 class Serving:
-    """A thread that performs what other processes ask for, until it is left; a context manager."""
+    """A thread that performs what other processes ask for, until it is left; a context manager.
+
+    It also says of each silence, once, that it is about to expire.
+    """
 
     def __init__(self, app: App, beat: timedelta = BEAT) -> None:
         self._app, self._beat = app, beat
+        self._warned: set[str] = set()
+        self._looked = timedelta(0)
         self._left = Event()
         self._thread = Thread(target=self._serve, name="requests", daemon=True)
 
@@ -98,6 +108,26 @@ class Serving:
     def _serve(self) -> None:
         while not self._left.wait(self._beat.total_seconds()):
             guarded("requests", lambda: serve_requests(self._app, clock.now()), lambda _: [])
+            if not self._looked or clock.ticks() - self._looked > SELDOM:
+                self._looked = clock.ticks()
+                guarded(
+                    "silences", lambda: self._warned.update(warn(self._app.store, clock.now(), self._warned)), nothing
+                )
+
+
+def warn(store: Store, now: datetime, warned: Collection[str]) -> list[str]:
+    """Say in the log which silences expire soon, unless it was said; their ids."""
+    ending = [one for one in store.silences(now) if one.expires_at <= now + SOON and one.id not in warned]
+    for one in ending:
+        log.warning(
+            "a silence expires soon", extra={"part": "silences", "silence": one.id, "at": clock.iso(one.expires_at)}
+        )
+    return [one.id for one in ending]
+
+
+def nothing(error: Exception) -> None:
+    """What comes of an error that is logged already."""
+    del error
 
 
 def ask(store: Store, act: Act, patience: timedelta = PATIENCE) -> Entry | None:

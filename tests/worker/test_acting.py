@@ -18,7 +18,7 @@ from monitor.store import Store
 from monitor.store.control import asking
 from monitor.testing.sources import ScriptedSource
 from monitor.worker import tick
-from monitor.worker.acting import Serving, ask, enact, perform, refuse, serve_requests
+from monitor.worker.acting import Serving, ask, enact, perform, refuse, serve_requests, warn
 from tests.worker.scripts import DAY, HOUR, MINUTE, NOON, Memory, app, burst, tenant
 
 ANN = Person("U1", "ann", "T1")
@@ -178,3 +178,13 @@ def test_a_silence_holds_from_the_very_next_tick_on(
         reasons = {decision.reason for decision in store.decisions(one.id)}
         assert reasons == ({Reason.SILENCED} if silenced else {Reason.OPENED})
         assert len(memory.took) == (1 if silenced else 2)
+
+
+def test_that_a_silence_expires_soon_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    with Store() as store:
+        enact(store, act(Verb.SILENCE, incident="", matchers=(Matcher("rule", "=", "r"),), until=NOON + 2 * HOUR), NOON)
+        assert warn(store, NOON + 59 * MINUTE, set()) == []
+        (said,) = warn(store, NOON + 61 * MINUTE, set())
+        assert [one.message for one in caplog.records] == ["a silence expires soon"]
+        assert warn(store, NOON + 62 * MINUTE, {said}) == []
+        assert warn(store, NOON + 2 * HOUR, set()) == []

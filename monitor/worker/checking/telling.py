@@ -87,10 +87,11 @@ def _routes(settings: Settings, rules: Collection[str]) -> Iterator[Checked]:
 
 
 def _state(settings: Settings, rules: Mapping[str, Rule], said: Owners, now: datetime) -> Iterator[Checked]:
-    """What waits to be sent, what was refused for good, and silences that match nothing."""
+    """What waits to be sent, what was refused for good, and silences that expire soon or match nothing."""
     try:
         with Store(settings.state, write=False) as store:
             yield from _outbox(store)
+            yield from _ending(store, now)
             yield from _silences(store, rules, said, now)
     except MintwatchError as error:
         yield Checked(Verdict.UNKNOWN, "state", str(error))
@@ -108,6 +109,16 @@ def _outbox(store: Store) -> Iterator[Checked]:
         count = len(list(alike))
         what = "message was" if count == 1 else "messages were"
         yield Checked(Verdict.WRONG, f"outbox, notifier {notifier}", f"{count:,} {what} refused, and wait: {error}")
+
+
+def _ending(store: Store, now: datetime) -> Iterator[Checked]:
+    """Silences that expire within a day: what they keep quiet speaks again then, if it goes on."""
+    for one in store.silences(now):
+        if one.active(now) and one.expires_at - now <= DAY:
+            what = ", ".join(map(str, one.matchers))
+            yield Checked(
+                Verdict.NOTE, f"silence {one.id}", f"{what}, by {one.author}: expires at {iso(one.expires_at)}"
+            )
 
 
 def _silences(store: Store, rules: Mapping[str, Rule], said: Owners, now: datetime) -> Iterator[Checked]:
