@@ -21,7 +21,7 @@ from monitor.notifiers.console import STYLES
 from monitor.notify import who
 from monitor.store import Store
 from monitor.triage.acting import standing
-from monitor.worker.overview import one_of
+from monitor.worker.overview import FUTURE, one_of
 
 ROWS: Final = 50
 FINDINGS: Final = 15
@@ -147,11 +147,9 @@ def _do(
 
 
 def _chosen(store: Store, only: State | None, *, everything: bool) -> list[Incident]:
-    kept = store.incidents()
+    kept = store.incidents() if everything or (only and not only.live) else store.recent(FUTURE)
     if only is not None:
         kept = [one for one in kept if one.state is only]
-    elif not everything:
-        kept = [one for one in kept if one.state.live]
     if not everything:
         told = {incident for incident, _ in store.told([one.id for one in kept])}
         kept = [one for one in kept if one.id in told]

@@ -171,6 +171,13 @@ class Store(People):
         row = self._control.row("select body from incidents where id = ?", (incident,))
         return bodies.incident(row[0]) if row else None
 
+    def starting(self, start: str) -> list[str]:
+        """Ids of incidents that start so."""
+        rows = self._control.rows(
+            "select id from incidents where id >= ? and substr(id, 1, ?) = ? order by id", (start, len(start), start)
+        )
+        return [str(one) for (one,) in rows]
+
     def these(self, incidents: Iterable[str]) -> list[Incident]:
         """The incidents of those ids that there are, oldest first."""
         rows = self._control.rows(

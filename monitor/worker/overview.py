@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
-from monitor.clock import DAY
 from monitor.errors import InputError
 from monitor.hostile import clip
 from monitor.model import Decision, Entry, Finding, Incident, Part, Silence, State
@@ -19,9 +18,10 @@ from monitor.triage.acting import standing
 from monitor.worker.previewing import Lately, warnings
 
 ROWS: Final = 10
-WEEK: Final = 7 * DAY
 NOISIEST: Final = 8
 LINES: Final = 8
+NAMED: Final = 8
+FUTURE: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Rooms:
 
 def live(store: Store) -> list[Incident]:
     """What somebody was told of and is not over, the worst first."""
-    found = [one for one in store.incidents() if one.state.live and not one.experimental]
+    found = [one for one in store.recent(FUTURE) if not one.experimental]
     told = {incident for incident, _ in store.told([one.id for one in found])}
     return sorted(
         (one for one in found if one.id in told),
@@ -118,14 +118,15 @@ def one_of(store: Store, start: str) -> Incident:
     InputError
         If there is none, or more than one.
     """
-    kept = store.incidents()
-    found = [one for one in kept if start and one.id.startswith(start.lower())]
-    exact = [one for one in found if one.id == start.lower()]
-    if len(exact or found) == 1:
-        return (exact or found)[0]
+    found = store.starting(start.lower()) if start else []
+    exact = [one for one in found if one == start.lower()]
+    one = store.incident((exact or found)[0]) if len(exact or found) == 1 else None
+    if one is not None:
+        return one
     if not found:
-        raise InputError(f"no incident {clip(start, 40)!r} among {len(kept):,}")
-    raise InputError(f"{len(found):,} incidents start with {start!r}: {', '.join(one.id for one in found[:8])}")
+        raise InputError(f"no incident {clip(start, 40)!r}")
+    more = " ..." if len(found) > NAMED else ""
+    raise InputError(f"{len(found):,} incidents start with {start!r}: {', '.join(found[:NAMED])}{more}")
 
 
 def _because(text: str) -> str:
