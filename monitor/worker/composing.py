@@ -43,7 +43,7 @@ class Composer:
         self.app = app
         self._rules = {rule.id: rule for rule in app.rules}
         self._shown: OrderedDict[str, Shown] = OrderedDict()
-        self._alone = Lock()
+        self._reading, self._drawing = Lock(), Lock()
 
     def delivery(self, one: Queued, notifier: Notifier, now: datetime) -> Delivery:
         """What the notifier is to be given for it; a part that hangs from a card has the card's reference.
@@ -120,17 +120,16 @@ class Composer:
                     return None
                 return Shown.of(finding, evidence(finding, rule, self.app.engine, tables, ROWS))
 
-        with self._alone:
+        with self._reading:  # two lanes tell of the same findings: the second one finds what the first one read
             if known := self._shown.get(finding.key):
                 self._shown.move_to_end(finding.key)
                 return known
-        made = guarded("evidence", work, lambda _: None)
-        if made is not None:
-            with self._alone:
+            made = guarded("evidence", work, lambda _: None)
+            if made is not None:
                 self._shown[finding.key] = made
                 while len(self._shown) > KEPT:
                     self._shown.popitem(last=False)
-        return made
+            return made
 
     def _point(self, findings: Sequence[Finding]) -> tuple[str, str]:
         """KQL that shows the rows behind the strongest finding that has any, and its address in the portal."""
@@ -158,7 +157,7 @@ class Composer:
             hearing = hear(app.engine, tables, app.sources, standing.gaps)
             names, rule = app.store.names(_named(shown, ())), self._rules[shown[0].rule]
             drawn = band(shown[0], rule, app.engine, tables, hearing, names, findings)
-        with self._alone:
+        with self._drawing:  # matplotlib's fonts are shared
             return charts.png(drawn)
 
 

@@ -17,6 +17,7 @@ from monitor.model import Decision, Finding, Incident, Owner, Reason, Silence, W
 from monitor.rules import Rule
 from monitor.triage import Heard, Known, Policy, Triaged, add, quiet, triage, waiting
 from monitor.worker.app import App, Report
+from monitor.worker.composing import Composer
 from monitor.worker.deciding import owned, routes, silences
 from monitor.worker.gathering import gather
 from monitor.worker.judging import Judged
@@ -75,7 +76,7 @@ def _triage(
     for finding in ordered([one for each in judged for one in each.findings]):
         due[finding.judged_at].append(finding)
     ticks, until = _judged_until(judged, hearing, stretch)
-    past, whom = _Past.of(app, [one for each in due.values() for one in each]), routes(app)
+    past, whom, composer = _Past.of(app, [one for each in due.values() for one in each]), routes(app), Composer(app)
     decisions: list[Decision] = []
     lost: list[str] = []
     for place, tick in enumerate(ticks):
@@ -101,8 +102,8 @@ def _triage(
         )
         decisions += triaged.decisions
         lost += overdue(app, tick)
-        tell(app, tick)
-    return past.incidents(), tuple(decisions), (*lost, *tell(app, stretch.end))
+        tell(app, tick, composer=composer)
+    return past.incidents(), tuple(decisions), (*lost, *tell(app, stretch.end, composer=composer))
 
 
 @dataclass(slots=True)

@@ -68,11 +68,11 @@ def overdue(app: App, now: datetime) -> list[str]:
     return said
 
 
-def tell(app: App, now: datetime, patience: timedelta = timedelta(0)) -> list[str]:
+def tell(app: App, now: datetime, patience: timedelta = timedelta(0), composer: Composer | None = None) -> list[str]:
     """Send what is due, to each notifier on its own; returns what is left, to be tried again later.
 
     With `patience`, what is due within it is waited for, and what has not been tried by its end is left. Without, time
-    stands still, and everything that is due is tried once.
+    stands still, and everything that is due is tried once. A `composer` that is kept remembers what it has read.
     """
     began, stop = clock.ticks(), Event()
 
@@ -88,10 +88,10 @@ def tell(app: App, now: datetime, patience: timedelta = timedelta(0)) -> list[st
                 return
             stop.wait(max(0.0, (due - present()).total_seconds()))
 
-    composer = Composer(app)
+    writer = composer or Composer(app)
     pool = ThreadPoolExecutor(max(1, len(app.notifiers)), thread_name_prefix="tell")
     try:
-        list(pool.map(drain, [Lane(composer, one, present) for one in app.notifiers]))
+        list(pool.map(drain, [Lane(writer, one, present) for one in app.notifiers]))
     finally:
         stop.set()
         pool.shutdown()
