@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -13,6 +13,9 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
 
 from monitor.errors import InputError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 Place: TypeAlias = "tuple[str | int, ...]"
 """Where a value stands in a document: keys and positions from its top."""
@@ -76,22 +79,56 @@ def mistakes(error: ValidationError, model: type[BaseModel], under: Place = ()) 
         place = tuple(part for part in (*under, *one["loc"]) if part != "[key]")  # it is the key itself
         name = ".".join(map(str, place))
         if one["type"] == "extra_forbidden":
-            yield place, f"unknown key {name!r}{nearest(str(place[-1]), _keys(model, one['loc'][:-1]))}"
+            known = list(_keys(model, one["loc"][:-1]))
+            near = nearest(str(place[-1]), known) or (f"; there are {', '.join(known)}" if known else "")
+            yield place, f"unknown key {name!r}{near}"
         elif one["type"] == "missing":
             yield place, f"missing key {name!r}"
         else:
-            yield place, f"{name}: {one['msg'].removeprefix('Value error, ')}"
+            yield place, f"{name}: {_in_words(one)}"
+
+
+_EXPECTED: Final = {
+    "greater_than": "a number above {gt}",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than": "a number below {lt}",
+    "less_than_equal": "a number of at most {le}",
+    "finite_number": "a number",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+}
+"""What is expected where pydantic has no word for what it got; none of these is ever a secret."""
+
+
+def _in_words(found: ErrorDetails) -> str:
+    """One mistake: what was expected, and what is there instead."""
+    expected = _EXPECTED.get(found["type"])
+    if expected is None:
+        return found["msg"].removeprefix("Value error, ")
+    bounds = {name: f"{value:g}" for name, value in found.get("ctx", {}).items() if isinstance(value, int | float)}
+    return f"expected {expected.format(**bounds)}, got {found['input']!r:.60}"
 
 
 def _keys(model: type[BaseModel], place: Sequence[str | int]) -> Iterable[str]:
     """The keys that may stand at `place` of a model: those of the model nested there."""
+    entry = False
     for part in place:
+        if entry:  # the name somebody gave an entry of a mapping, or its position in a list
+            entry = False
+            continue
         inside = model.model_fields.get(str(part))
-        models = list(_models(inside.annotation)) if inside else [model]  # else the name of an entry of a mapping
+        models = list(_models(inside.annotation)) if inside else [model]
         if not models:
             return ()
+        entry = inside is not None and _holds_many(inside.annotation)
         model = models[0]
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _holds_many(annotation: Any) -> bool:
+    return get_origin(annotation) in {dict, list, tuple} or any(map(_holds_many, get_args(annotation)))
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

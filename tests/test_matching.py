@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,11 @@ def test_a_matcher_is_read_as_alertmanager_reads_it(text: str, label: str, op: s
     made = matcher(text)
     assert (made.label, made.op, made.value) == (label, op, value)
     assert matcher(str(made)) == made
+
+
+@given(st.sampled_from(["=", "!="]), st.text(max_size=40))
+def test_whatever_its_value_a_matcher_is_read_as_it_is_written(op: Literal["=", "!="], value: str) -> None:
+    assert matcher(str(Matcher("owner", op, value))) == Matcher("owner", op, value)
 
 
 @pytest.mark.parametrize(

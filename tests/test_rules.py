@@ -153,7 +153,7 @@ def test_a_missing_key_is_named(tmp_path: Path) -> None:
         ("bucket: 10m", "bucket: 0m", "burst.yml:10: bucket: expected a multiple of 5m that divides a day"),
         ("detector: limit", "detector: limits", "burst.yml:11: no detector 'limits', did you mean 'limit'?"),
         ("{limit: 10}", "{limt: 10, limit: 1}", "burst.yml:12: unknown key 'params.limt', did you mean 'limit'?"),
-        ("{limit: 10}", "{limit: 0}", "burst.yml:12: params.limit: Input should be greater than or equal to 1"),
+        ("{limit: 10}", "{limit: 0}", "burst.yml:12: params.limit: expected a number of at least 1, got 0"),
         ("{limit: 10}", "{}", "burst.yml:12: missing key 'params.limit'"),
         ("measure: events", "evidence: Failed tries", "burst.yml:8: evidence: String should match pattern '^[a-z]*$'"),
         ("id: burst", "id: other", "burst.yml:2: id 'other' is not the file's name 'burst'"),

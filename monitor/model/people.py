@@ -50,7 +50,11 @@ class Matcher:
     value: str
 
     def __str__(self) -> str:
-        return f"{self.label}{self.op}{self.value}"
+        """As `matching.matcher` reads it: a value that it would read otherwise is in quotes."""
+        value = self.value
+        if value != value.strip() or value[:1] in {'"', "=", "~"} or any(each.isspace() for each in value):
+            value = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return f"{self.label}{self.op}{value}"
 
 
 @dataclass(frozen=True, slots=True)

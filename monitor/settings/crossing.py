@@ -83,13 +83,25 @@ PROVEN: Final = {
 
 
 def _slack(settings: Settings, slack: SlackSettings) -> Iterator[tuple[Place, str]]:
-    yield from _reference(settings, slack.token, ("slack", "token"))
+    if slack.token is not None:
+        yield from _reference(settings, slack.token, ("slack", "token"))
+    elif needing := _needs_token(settings, slack):
+        yield ("slack",), f"missing key 'slack.token'; {needing}"
     if slack.app_token is not None:
         yield from _reference(settings, slack.app_token, ("slack", "app_token"))
         if slack.app_token == slack.token:
             yield ("slack", "app_token"), "the same secret as token; expected the app-level token (xapp-)"
     elif slack.may_act is not None:
         yield ("slack", "may_act"), "nobody can act from Slack without app_token; expected it, too"
+
+
+def _needs_token(settings: Settings, slack: SlackSettings) -> str:
+    """What asks for the bot token, '' if nothing does: webhooks need to know at most which Slack is theirs."""
+    kinds = {one.kind for one in settings.notifiers.values()}
+    given = sorted(slack.model_fields_set & {"app_token", "may_act", "workspace"})
+    if "slack" in kinds or given:
+        return f"{f'slack.{given[0]}' if given else 'a notifier of kind slack'} needs it"
+    return "" if "webhook" in kinds else "only notifiers of kind 'webhook' do without"
 
 
 def _notifier(settings: Settings, name: str, one: NotifierSettings) -> Iterator[tuple[Place, str]]:
@@ -124,6 +136,10 @@ def _doubled(settings: Settings) -> Iterator[tuple[Place, str]]:
 
 def _route(settings: Settings, route: RouteSettings, at: Place) -> Iterator[tuple[Place, str]]:
     known, escalate = settings.notifiers, route.escalate
+    if route.teams and settings.identities is None:
+        where = ".".join(map(str, at))
+        what = "the file that says what belongs to whom; without it nothing is any team's, and nothing is told"
+        yield (*at, "teams"), f"{where}.teams: needs identities: {what}"
     if route.to not in known:
         yield (*at, "to"), _no("notifier", route.to, known)
     if escalate is None:

@@ -141,8 +141,8 @@ def load_identities(path: Path) -> Owners:
         found = IdentitiesSettings.model_validate(plain(written))
     except ValidationError as error:
         raise _refused(path, written, mistakes(error, IdentitiesSettings)) from error
-    if doubled := list(_doubled(found)):
-        raise _refused(path, written, doubled)
+    if wrong := [*_doubled(found), *_spelt(found)]:
+        raise _refused(path, written, wrong)
     teams = {name: _owner(OwnerSettings(team=name, **one.model_dump()), {}) for name, one in found.teams.items()}
     return Owners(
         identities=_lower(found.identities, found.teams),
@@ -200,6 +200,7 @@ def _doubled(found: IdentitiesSettings) -> Iterator[tuple[Place, str]]:
         "identities": found.identities,
         "applications": found.applications,
         "vaults": found.vaults,
+        "teams": found.teams,
         "federated_credentials": found.federated_credentials,
     }
     for kind, entries in kinds.items():
@@ -207,6 +208,25 @@ def _doubled(found: IdentitiesSettings) -> Iterator[tuple[Place, str]]:
         for key in entries:
             if first.setdefault(key.lower(), key) != key:
                 yield (kind, key), f"the same as {first[key.lower()]!r}: capitals make no difference"
+
+
+def _spelt(found: IdentitiesSettings) -> Iterator[tuple[Place, str]]:
+    """Teams that are spelt with other capitals than elsewhere in the file: they would count as two."""
+    spelling = {name.lower(): name for name in reversed(found.teams)}  # of two, the first
+
+    def wrong(team: str, place: Place) -> Iterator[tuple[Place, str]]:
+        first = spelling.setdefault(team.lower(), team)
+        if first != team:
+            yield place, f"{'.'.join(map(str, place))}: expected {first!r}, as it is spelt elsewhere here, got {team!r}"
+
+    for kind in ("identities", "applications", "vaults"):
+        entries: Mapping[str, OwnerSettings] = getattr(found, kind)
+        for key, entry in entries.items():
+            yield from wrong(entry.team or "", (kind, key, "team"))
+    for index, exception in enumerate(found.exceptions):
+        for place, one in enumerate(exception.matchers):
+            if one.label == "team" and one.op in {"=", "!="}:
+                yield from wrong(one.value, ("exceptions", index, "matchers", place))
 
 
 def _lower(entries: Mapping[str, OwnerSettings], teams: Mapping[str, TeamSettings]) -> dict[str, Owner]:

@@ -131,7 +131,9 @@ class WorkspaceSettings(Part):
 
     id: Guid = Field(description="Workspace id (`customerId`), not its name.")
     resource_id: ResourceId = Field(
-        default="", description="Azure resource id; `mintwatch check` then sees the plan of its tables."
+        default="",
+        description="Azure resource id; with it messages lead to their rows in the Azure portal, and `mintwatch check`"
+        " sees the plan of the tables.",
     )
     credential: str = Field(default="default", description="Name of a credential.")
     issuer: Name = Field(default="entra", description="Short name of the directory its identities belong to.")

@@ -101,7 +101,9 @@ class MayAct(Part):
 class SlackSettings(Part):
     """The Slack workspace that messages go to and people act from."""
 
-    token: Reference = Field(description="Where the bot token (xoxb-) is.")
+    token: Reference | None = Field(
+        default=None, description="Where the bot token (xoxb-) is; only webhooks do without."
+    )
     app_token: Reference | None = Field(
         default=None,
         description="Where the app-level token (xapp-) is; left out, mintwatch only posts: nobody can act from Slack,"
@@ -113,7 +115,9 @@ class SlackSettings(Part):
     may_act: MayAct | None = Field(
         default=None, description="Left out, every full member of the workspace: no guests, nobody from another one."
     )
-    api_url: ApiUrl = Field(default=API, description="Where Slack's methods are; another is for tests.")
+    api_url: ApiUrl = Field(
+        default=API, description="Where Slack's methods are: https://slack-gov.com/api/ for GovSlack, else for tests."
+    )
 
 
 class NotifierSettings(Part):

@@ -83,7 +83,7 @@ def _fits(route: Route, incident: Incident, rules: Mapping[str, Rule], owner: Ow
     """Whether it is of that level, and of some stream, team and rule that it asks for; what is muted does not count."""
     if incident.level.rank < route.level.rank:
         return False
-    if route.teams and (owner is None or owner.team not in route.teams):
+    if route.teams and (owner is None or owner.team.casefold() not in {one.casefold() for one in route.teams}):
         return False
     if not route.rules and not route.streams:
         return True

@@ -34,7 +34,7 @@ class Notifying:
         self._slack = settings.slack
         self._url = settings.slack.api_url if settings.slack else API
         self.api = None
-        if settings.slack is not None:
+        if settings.slack is not None and settings.slack.token is not None:
             self.api = SlackApi(logins.revealing(settings.slack.token), Pacer(stop), url=self._url)
 
     def notifiers(self, console: Callable[[str], Notifier]) -> tuple[Notifier, ...]:

@@ -183,6 +183,41 @@ def written(path: Path, text: str) -> None:
     path.with_suffix(".new").replace(path)
 
 
+def test_a_team_is_spelt_in_one_way(tmp_path: Path) -> None:
+    said = wrong(
+        tmp_path,
+        """\
+identities: {entra:a: {team: Payments}}
+vaults: {pay: {team: web}, shop: {team: Web}}
+teams: {payments: {tz: UTC}}
+""",
+    )
+    assert said == [
+        "identities.yml:3: unknown key 'teams.payments.tz'; there are owner, criticality, time_zone, runbook"
+    ]
+    said = wrong(
+        tmp_path,
+        """\
+identities: {entra:a: {team: Payments}}
+vaults: {pay: {team: web}, shop: {team: Web}}
+teams: {payments: {owner: ann}, PAYMENTS: {}}
+exceptions:
+  - {matchers: [team=WEB], author: ann, reason: move, from: 2026-05-01, until: 2026-06-01}
+""",
+    )
+    assert said == [
+        "identities.yml:1: identities.entra:a.team: expected 'payments', as it is spelt elsewhere here, got 'Payments'",
+        "identities.yml:2: vaults.shop.team: expected 'web', as it is spelt elsewhere here, got 'Web'",
+        "identities.yml:3: the same as 'payments': capitals make no difference",
+        "identities.yml:5: exceptions.0.matchers.0: expected 'web', as it is spelt elsewhere here, got 'WEB'",
+    ]
+
+
+def test_an_entry_named_as_a_key_is_an_entry(tmp_path: Path) -> None:
+    (said,) = wrong(tmp_path, "teams: {owner: {ownr: ann}}\n")
+    assert said == "identities.yml:1: unknown key 'teams.owner.ownr', did you mean 'owner'?"
+
+
 def test_without_a_file_nobody_owns_anything() -> None:
     assert IdentitiesFile(None).read() == (Owners(), "")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import fields
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from threading import Event
 from zoneinfo import ZoneInfo
 
 import jsonschema  # type: ignore[import-untyped]
@@ -16,6 +18,7 @@ from monitor.model import Level
 from monitor.settings import Logins, PolicySettings, Settings, load, policy, routes, schema
 from monitor.triage import Policy
 from monitor.triage.routing import Escalation, Hours, Route
+from monitor.worker.notifying import Notifying
 
 LEAST = "workspaces: {prod: {id: 33333333-0000-4000-8000-000000000003}}\n"
 SLACK = "slack: {token: {env: SLACK_BOT_TOKEN}, app_token: {env: SLACK_APP_TOKEN}}\n"
@@ -180,6 +183,7 @@ def test_a_token_may_be_in_a_key_vault(tmp_path: Path) -> None:
     vault = "{key_vault: 'https://x.vault.azure.net/secrets/y', credential: default}"
     found = read(tmp_path, f"slack: {{token: {vault}}}\n")
     assert found.slack is not None
+    assert found.slack.token is not None
     assert found.slack.token.key_vault.startswith("https://x.vault")
     assert Logins(found, {"T": "xoxb-1"}).reveal(found.slack.token.model_copy(update={"key_vault": "", "env": "T"}))
 
@@ -197,6 +201,41 @@ def test_hours_may_go_over_midnight_and_over_the_end_of_the_week(tmp_path: Path)
     assert (hours.days, hours.start > hours.end) == (frozenset({4, 5, 6, 0}), True)
 
 
+def test_a_webhook_of_another_slack_needs_no_token(tmp_path: Path) -> None:
+    gov, hook = (
+        "slack: {api_url: https://slack-gov.com/api/}\n",
+        "notifiers: {hook: {kind: webhook, url: {env: HOOK}}}\n",
+    )
+    settings = read(tmp_path, gov + hook)
+    with closing(Logins(settings, {"HOOK": "https://hooks.slack-gov.com/services/T1/B2/x"})) as logins:
+        address = settings.notifiers["hook"].url
+        assert address is not None
+        assert Notifying(settings, logins, Event()).webhook(address)().startswith("https://hooks.slack-gov.com/")
+    assert wrong(tmp_path, gov) == [
+        "mintwatch.yml:2: missing key 'slack.token'; only notifiers of kind 'webhook' do without"
+    ]
+    (said,) = wrong(tmp_path, gov.replace("}", ", app_token: {env: X}}") + hook)
+    assert said.endswith("missing key 'slack.token'; slack.app_token needs it")
+
+
+def test_numbers_that_cannot_be_are_answered_in_words(tmp_path: Path) -> None:
+    assert wrong(tmp_path, "policy: {worse: -1, storm: 0, storm_windw: 1h}\n") == [
+        "mintwatch.yml:2: policy.worse: expected a number above 0, got -1",
+        "mintwatch.yml:2: policy.storm: expected a number of at least 1, got 0",
+        "mintwatch.yml:2: unknown key 'policy.storm_windw', did you mean 'storm_window'?",
+    ]
+    said = wrong(tmp_path, "policy: {worse: much, storm: 1.5, x: 1}\n")
+    assert said[0].endswith("policy.worse: expected a number, got 'much'")
+    assert said[1].endswith("policy.storm: expected a whole number, got 1.5")
+    assert said[2].endswith("unknown key 'policy.x'; there are quiet, reopen, worse, storm, storm_window, remind")
+
+
+def test_teams_without_the_file_that_says_whose_things_are_would_tell_nobody(tmp_path: Path) -> None:
+    (said,) = wrong(tmp_path, "routes: [{to: console, teams: [payments]}]\n")
+    assert said.startswith("mintwatch.yml:2: routes.0.teams: needs identities: the file that says")
+    assert read(tmp_path, "identities: who.yml\nroutes: [{to: console, teams: [payments]}]\n").routes[0].teams
+
+
 def test_triage_gets_the_routes_as_they_are_written(tmp_path: Path) -> None:
     found = read(
         tmp_path,
@@ -212,6 +251,7 @@ routes:
     hours: {days: mon-fri, from: "22:00", to: "06:00", zone: Europe/Berlin}
     escalate: {after: 30m, to: hook, mention: S0123ABCD}
   - {to: hook}
+identities: identities.yml
 """,
     )
     night = Hours(frozenset(range(5)), time(22), time(6), ZoneInfo("Europe/Berlin"))

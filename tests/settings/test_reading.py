@@ -83,7 +83,7 @@ workspaces:
         "workspaces.prod.slice: expected a duration such as 15m, 1h or 28d, got 5",
         "no such source, did you mean 'vault'?",
         "unknown key 'workspaces.prod.sources.vault.intervall', did you mean 'interval'?",
-        "workspaces.prod.sources.vault.enabled: Input should be a valid boolean",
+        "workspaces.prod.sources.vault.enabled: expected true or false, got 'yes please'",
     ):
         assert expected in "\n".join(said)
 

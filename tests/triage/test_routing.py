@@ -77,6 +77,7 @@ def test_every_route_that_fits_tells_its_notifier_once() -> None:
         (Route("n", rules=frozenset({"one", "other"})), True),
         (Route("n", rules=frozenset({"two"})), False),
         (Route("n", teams=frozenset({"payments"})), True),
+        (Route("n", teams=frozenset({"Payments"})), True),
         (Route("n", teams=frozenset({"web"})), False),
         (Route("n", Level.HIGH), False),
         (Route("n", Level.LOW, frozenset({"sign_in"}), frozenset({"payments"}), frozenset({"one"})), True),

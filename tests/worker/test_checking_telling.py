@@ -172,7 +172,10 @@ def test_routes_that_lead_nowhere_are_said(checked: Checks) -> None:
     found = checked(
         "notifiers: {a: {kind: console}, b: {kind: console}}\nroutes: [{to: a, rules: [sp-issuance-spik]}]\n"
     )
-    assert told(found, Verdict.NOTE) == [("notifier b", "no route leads to it, so it is told nothing")]
+    assert told(found, Verdict.NOTE) == [
+        ("notifier b", "no route leads to it, so it is told nothing"),
+        ("routes", "what is seen in the stream sign_in fits no route: it is kept, and told to nobody"),
+    ]
     ((about, said),) = told(found, Verdict.WRONG)
     assert (about, said) == ("routes.0", "there is no rule 'sp-issuance-spik', did you mean 'sp-issuance-spike'?")
 
@@ -193,11 +196,13 @@ exceptions: [{matchers: [rule=x], author: ann, reason: y, from: 2020-05-01, unti
             "2 identities, 0 applications, 1 vaults, 1 teams, 0 federated credentials, 1 exceptions",
         )
     ]
+    lacking = "of no team, of the team 'payments' or of the team 'paymnts'"
     assert [said for _, said in told(found, Verdict.NOTE)] == [
         "1 of its identities are of 'entr', which is no workspace's issuer, did you mean 'entra'?",
         "team 'paymnts' of 1 entries is not among its teams, did you mean 'payments'?",
         "no entry is of the team 'platform', which this route asks for",
         "the exception for rule=x ended at 2020-06-01T00:00:00Z: take it out",
+        f"what is {lacking} fits no route: it is kept, and told to nobody",
     ]
     (tmp_path / "identities.yml").write_text("identitys: {}\nteams: 3\n")
     wrong = told(checked("identities: identities.yml\n"), Verdict.WRONG)
@@ -237,3 +242,55 @@ def test_a_silence_that_has_matched_nothing_for_a_day_is_said(checked: Checks, t
     ((about, said),) = told(checked("identities: identities.yml\n"), Verdict.NOTE)
     assert about.startswith("silence ")
     assert said.startswith("team=platform, by ann via identities.yml: has matched nothing since ")
+
+
+def test_what_the_routes_leave_untold_is_said(checked: Checks, tmp_path: Path) -> None:
+    def notes(routes: str) -> list[str]:
+        (tmp_path / "identities.yml").write_text(
+            "identities: {entra:a: {team: Payments}, entra:b: {team: web}}\nteams: {Payments: {}, web: {}}\n"
+        )
+        found = checked(f"identities: identities.yml\nroutes: [{routes}]\n")
+        return [said.removesuffix(": it is kept, and told to nobody") for _, said in told(found, Verdict.NOTE)]
+
+    assert notes("{to: console}") == []
+    assert notes("{to: console, level: critical}") == [
+        "what is of level informational, low, medium or high fits no route (1 of 1 rules)"
+    ]
+    assert notes("{to: console, level: medium, teams: [payments]}") == [
+        "what is of level informational or low fits no route (0 of 1 rules)",
+        "what is of no team or of the team 'web' fits no route",
+    ]
+    assert notes("{to: console, streams: [vault]}, {to: console, teams: [payments, WEB]}") == [
+        "what sp-issuance-spike finds fits no route, unless it is of certain teams"
+    ]
+
+
+def test_a_slack_that_nothing_is_posted_to_is_said(checked: Checks, alerts: Channel) -> None:
+    text = "slack: {SLACK, app_token: {env: APP}}\n"
+    assert ("slack", "nothing is posted there: no notifier is of kind slack") in told(checked(text), Verdict.NOTE)
+    with_one = text + f"notifiers: {{a: {{kind: slack, channel: {alerts.id}}}}}\n"
+    assert told(checked(with_one), Verdict.NOTE) == []
+
+
+def test_people_and_groups_that_are_named_are_looked_up(checked: Checks, slack: LocalSlack, alerts: Channel) -> None:
+    ann, eve = slack.user("ann"), slack.user("eve", team="T0OTHER")
+    group = slack.group("oncall", [ann])
+    calls = "".join(
+        f"- {{to: a, escalate: {{after: 1h, mention: {one}}}}}\n" for one in (group.id, "S0NOSUCH", ann.id, "U0NOSUCH")
+    )
+    text = (
+        f"slack: {{SLACK, app_token: {{env: APP}}, may_act: {{users: [{ann.id}, {eve.id}, U0NOBODY]}}}}\n"
+        f"notifiers: {{a: {{kind: slack, channel: {alerts.id}}}}}\nroutes:\n{calls}"
+    )
+    found = {one.about: (one.verdict, one.said) for one in checked(text)}
+    assert found[f"slack, member {ann.id}"] == (Verdict.FINE, f"{ann.id} may act")
+    assert found[f"slack, member {eve.id}"][0] is Verdict.WRONG
+    assert found["slack, member U0NOBODY"][0] is Verdict.WRONG
+    assert "user_not_found" in found["slack, member U0NOBODY"][1]
+    assert found["routes.0.escalate.mention"] == (Verdict.FINE, "calls 1 person")
+    assert "no_such_subteam" in found["routes.1.escalate.mention"][1]
+    assert found["routes.2.escalate.mention"] == (Verdict.FINE, f"{ann.id} is called")
+    assert found["routes.3.escalate.mention"][0] is Verdict.WRONG
+    slack.app.scopes -= {"users:read", "usergroups:read"}
+    found = {one.about: (one.verdict, one.said) for one in checked(text)}
+    assert {found[f"routes.{number}.escalate.mention"][0] for number in range(4)} == {Verdict.UNKNOWN}

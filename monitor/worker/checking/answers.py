@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+from monitor.errors import InputError, MintwatchError, PermanentError
+
+PAGE: Final = "# docs/slack.md"
 
 
 class Verdict(StrEnum):
@@ -23,3 +28,9 @@ class Checked:
     about: str
     said: str
     do: tuple[str, ...] = ()
+
+
+def failed(about: str, said: str, error: MintwatchError) -> Checked:
+    """What Slack did not do: wrong if somebody has to change something, else unknown."""
+    lasting = isinstance(error, PermanentError | InputError)
+    return Checked(Verdict.WRONG if lasting else Verdict.UNKNOWN, about, said, (PAGE,) if lasting else ())

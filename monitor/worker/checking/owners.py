@@ -48,9 +48,10 @@ def leads_nowhere(settings: Settings, owners: Owners, now: datetime) -> Iterator
         if team not in owners.teams:
             said = f"team {team!r} of {count:,} entries is not among its teams{nearest(team, owners.teams)}"
             yield Checked(Verdict.NOTE, ABOUT, said)
+    spelt = {team.casefold() for team in used}
     for index, route in enumerate(settings.routes):
         for team in route.teams:
-            if team not in used:
+            if team.casefold() not in spelt:
                 said = f"no entry is of the team {team!r}, which this route asks for{nearest(team, used)}"
                 yield Checked(Verdict.NOTE, f"routes.{index}", said)
     for one in owners.silences:

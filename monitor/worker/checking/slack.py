@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from importlib.resources import files
 from importlib.util import find_spec
 from typing import Final
 
-from monitor.errors import InputError, LaterError, MintwatchError, PermanentError
+from ruamel.yaml import YAML
+
+from monitor.errors import LaterError, MintwatchError
 from monitor.notifiers.slack.client import SlackApi
 from monitor.notifiers.slack.reading import Account
 from monitor.settings import Settings, SlackSettings
-from monitor.worker.checking.answers import Checked, Verdict
+from monitor.worker.checking.answers import PAGE, Checked, Verdict, failed
+from monitor.worker.checking.people import people
 
 ABOUT: Final = "slack"
-PAGE: Final = "# docs/slack.md"
 POSTING: Final = frozenset({"chat:write", "channels:history", "groups:history"})
 """Scopes without which nothing can be posted once: the history is where an unsure try is looked up."""
 CHARTS: Final = "files:write"
@@ -41,8 +44,7 @@ def slack(
             yield _channel(f"notifier {name}", one.channel, api, now)
     if app_token is not None:
         yield _socket(api, app_token)
-    for group in chosen.may_act.groups if chosen.may_act else ():
-        yield _group(group, api)
+    yield from people(settings, chosen, api, chosen.workspace or account.team)
 
 
 def _workspace(chosen: SlackSettings, account: Account) -> Checked:
@@ -65,17 +67,22 @@ def _scopes(settings: Settings, chosen: SlackSettings, account: Account) -> Iter
     if lacking := sorted(needed - account.scopes):
         todo = "# add them under OAuth & Permissions in the app's settings, and install the app again"
         yield Checked(Verdict.WRONG, ABOUT, f"the app lacks the scopes {', '.join(lacking)}", (todo, PAGE))
-    known = POSTING | {CHARTS, ACTING, GROUPS, PEOPLE}
-    if spare := sorted(account.scopes - known):
+    if spare := sorted(account.scopes - manifest_scopes()):
         said = f"the app may do more than mintwatch needs: {', '.join(spare)}"
         yield Checked(Verdict.NOTE, ABOUT, said, ("# take these scopes away, and install the app again", PAGE))
+
+
+def manifest_scopes() -> frozenset[str]:
+    """What an app may do that was made from our manifest."""
+    text = (files("monitor.notifiers.slack") / "manifest.yml").read_text("utf-8")
+    return frozenset(map(str, YAML(typ="safe").load(text)["oauth_config"]["scopes"]["bot"]))
 
 
 def _channel(about: str, channel: str, api: SlackApi, now: datetime) -> Checked:
     try:
         next(iter(api.history(channel, now, 1)), None)
     except MintwatchError as error:
-        return _failed(about, f"channel {channel}: {error}", error)
+        return failed(about, f"channel {channel}: {error}", error)
     return Checked(Verdict.FINE, about, f"channel {channel}: the bot is in it")
 
 
@@ -86,22 +93,5 @@ def _socket(api: SlackApi, app_token: Callable[[], str]) -> Checked:
     try:
         api.try_socket(app_token)
     except MintwatchError as error:
-        return _failed(ABOUT, f"Socket Mode, through which people act: {error}", error)
+        return failed(ABOUT, f"Socket Mode, through which people act: {error}", error)
     return Checked(Verdict.FINE, ABOUT, "Socket Mode lets us in: people can act")
-
-
-def _group(group: str, api: SlackApi) -> Checked:
-    about = f"{ABOUT}, user group {group}"
-    try:
-        count = len(api.members(group))
-    except MintwatchError as error:
-        return _failed(about, str(error), error)
-    if not count:
-        return Checked(Verdict.NOTE, about, "nobody is in it, and so nobody may act by it")
-    return Checked(Verdict.FINE, about, f"{count:,} {'person' if count == 1 else 'people'} may act")
-
-
-def _failed(about: str, said: str, error: MintwatchError) -> Checked:
-    """Wrong if somebody has to change something, else unknown."""
-    lasting = isinstance(error, PermanentError | InputError)
-    return Checked(Verdict.WRONG if lasting else Verdict.UNKNOWN, about, said, (PAGE,) if lasting else ())

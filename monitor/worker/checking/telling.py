@@ -21,10 +21,12 @@ from monitor.triage.silencing import preview
 from monitor.worker.checking import owners
 from monitor.worker.checking.answers import Checked, Verdict
 from monitor.worker.checking.slack import slack
+from monitor.worker.checking.untold import untold
 from monitor.worker.notifying import Notifying, plugin
 from monitor.written import nearest
 
 CONTROL: Final = "control.db"
+ONE: Final = "# notifiers: {oncall: {kind: slack, channel: C...}}"
 
 
 def check_telling(
@@ -38,6 +40,8 @@ def check_telling(
     if settings.slack is not None and notifying.api is not None:
         secret = settings.slack.app_token
         yield from slack(settings, settings.slack, notifying.api, logins.revealing(secret) if secret else None, now)
+    if settings.slack is not None and not {"slack", "webhook"} & {one.kind for one in settings.notifiers.values()}:
+        yield Checked(Verdict.NOTE, "slack", "nothing is posted there: no notifier is of kind slack", (ONE,))
     for name, one in settings.notifiers.items():
         yield from _notifier(name, one, logins, notifying)
     yield from _routes(settings, rules)
@@ -46,6 +50,7 @@ def check_telling(
         said, found = owners.read(settings.identities)
         yield from found
         yield from owners.leads_nowhere(settings, said, now)
+    yield from untold(settings, rules, said)
     if (settings.state / CONTROL).is_file():
         yield from _state(settings, rules, said, now)
 
