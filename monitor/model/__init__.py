@@ -13,7 +13,7 @@ from monitor.model.findings import (
     together,
 )
 from monitor.model.incidents import Decision, Incident, Link, Reason, State
-from monitor.model.matching import fits, matcher
+from monitor.model.matching import fits, fitting, matcher
 from monitor.model.messages import (
     Band,
     Delivery,
@@ -70,6 +70,7 @@ __all__ = [
     "Window",
     "digest",
     "fits",
+    "fitting",
     "kind_of_evidence",
     "matcher",
     "together",

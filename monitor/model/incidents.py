@@ -69,8 +69,9 @@ class Incident:
     apart, in `muted` and what begins with it, with the ids of those silences (`muted_by`); `muted_rules` found nothing
     else. What was expected counts for nothing, and `expected_by` says who did. `members` are identities its findings
     name beside the subject, `marks` addresses and credentials by which it is linked to others. `handled_by`
-    acknowledged, snoozed (until `snoozed_until`) or closed it last, said why in `note`, and had `handled_findings`
-    before them. What it was told is kept nowhere in it: that follows from decisions.
+    acknowledged, snoozed or closed it last, said why in `note`, and had `handled_findings`, `handled_level` and
+    `handled_surprise` before them; `snoozed_until` is when a snooze ends, or ended. What it was told is kept nowhere in
+    it: that follows from decisions.
     """
 
     id: str
@@ -104,6 +105,8 @@ class Incident:
     expected_findings: int = 0
     marks: tuple[str, ...] = ()
     handled_findings: int = 0
+    handled_level: Level = Level.INFORMATIONAL
+    handled_surprise: float = 0.0
 
     @property
     def heard(self) -> int:

@@ -60,14 +60,16 @@ def matcher(text: str, labels: Collection[str] = ()) -> Matcher:
 
 def fits(one: Matcher, value: str) -> bool:
     """Whether a label's value is as the matcher asks; a label that is not there has the value ''."""
+    return bool(fitting(one, [value]))
+
+
+def fitting(one: Matcher, values: Collection[str]) -> set[str]:
+    """Which values of a label are as the matcher asks; of thousands a pattern is asked at once."""
     if one.op in {"=", "!="}:
-        return (value == one.value) is (one.op == "=")
-    return _whole(one.value, value) is (one.op == "=~")
-
-
-def _whole(pattern: str, value: str) -> bool:
-    found = pc.match_substring_regex(pa.scalar(value), pattern=rf"\A(?s:{pattern})\z")
-    return bool(found.as_py())
+        return {value for value in values if (value == one.value) is (one.op == "=")}
+    distinct = list(values)
+    found = pc.match_substring_regex(pa.array(distinct, pa.string()), pattern=rf"\A(?s:{one.value})\z").to_pylist()
+    return {value for value, whole in zip(distinct, found, strict=True) if whole is (one.op == "=~")}
 
 
 def _compiled(pattern: str) -> None:

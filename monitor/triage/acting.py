@@ -76,7 +76,7 @@ def standing(incident: Incident) -> str:
     """
     words = {State.RESOLVED: "resolved", State.FALSE_POSITIVE: "closed as false positive"}
     said = words.get(incident.state, str(incident.state))
-    if incident.state is State.OPEN or (incident.state is State.RESOLVED and not _closed_by_hand(incident)):
+    if incident.state is State.OPEN or (incident.state is State.RESOLVED and not by_hand(incident)):
         at = incident.opened_at if incident.state is State.OPEN else incident.updated_at
         return f"{said} since {_shown(at)}"
     if incident.handled_by:
@@ -88,7 +88,8 @@ def standing(incident: Incident) -> str:
     return said
 
 
-def _closed_by_hand(incident: Incident) -> bool:
+def by_hand(incident: Incident) -> bool:
+    """Whether a person closed it, of what is closed."""
     return incident.handled_at is not None and incident.handled_at == incident.updated_at
 
 
@@ -179,6 +180,8 @@ def _handled(act: Act, incident: Incident, state: State, now: datetime) -> Incid
         handled_by=act.who.shown,
         handled_at=now,
         handled_findings=incident.heard,
+        handled_level=incident.level,
+        handled_surprise=incident.surprise,
         snoozed_until=None,
         note=act.reason,
         updated_at=now,

@@ -61,9 +61,14 @@ def folded(
     elif incident.state is State.RESOLVED:
         incident = _reopened(incident, now)
     grown = _with(incident, finding, mute, rules, now)
-    if grown.state is State.SNOOZED and grown.level.rank > incident.level.rank:
-        return replace(grown, state=State.OPEN)
-    return grown
+    return woken(grown, now) if grown.level.rank > incident.level.rank else grown
+
+
+def woken(incident: Incident, now: datetime) -> Incident:
+    """The incident awake, if it was snoozed: whoever is to answer has from then on to do so."""
+    if incident.state is not State.SNOOZED:
+        return incident
+    return replace(incident, state=State.OPEN, snoozed_until=min(incident.snoozed_until or now, now))
 
 
 def unmuted(incident: Incident) -> Incident:
@@ -109,6 +114,8 @@ def _reopened(incident: Incident, now: datetime) -> Incident:
         handled_by="",
         handled_at=None,
         handled_findings=0,
+        handled_level=Level.INFORMATIONAL,
+        handled_surprise=0.0,
         snoozed_until=None,
         note="",
     )

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
-from monitor.model import Incident
+from monitor.model import Incident, State
 from monitor.triage.policy import TELL, Policy
 
 
 class Inhibitors:
-    """Incidents about many identities that one notifier is told of, by the identities they name."""
+    """Incidents about many identities that notifiers were told of, each by itself, by the identities they name."""
 
-    def __init__(self, incidents: Iterable[Incident]) -> None:
-        self._naming: dict[str, list[Incident]] = {}
-        for one in incidents:
-            for member in one.members:
-                self._naming.setdefault(f"identity:{member}", []).append(one)
+    def __init__(self) -> None:
+        self._naming: dict[tuple[str, str], list[Incident]] = {}
 
-    def of(self, incident: Incident, policy: Policy) -> str:
+    def add(self, notifier: str, incident: Incident) -> None:
+        """One more that it was told of."""
+        for member in incident.members:
+            self._naming.setdefault((notifier, f"identity:{member}"), []).append(incident)
+
+    def of(self, notifier: str, incident: Incident, policy: Policy) -> str:
         """The id of the incident that says as much as this one, '' if none does."""
-        for one in self._naming.get(incident.subject, ()):
+        for one in self._naming.get((notifier, incident.subject), ()):
             if one.id != incident.id and _covers(one, incident, policy):
                 return one.id
         return ""
 
 
-def inhibits(incident: Incident) -> bool:
-    """Whether it can: it names others, and is about none of them."""
-    return bool(incident.members) and not incident.subject.startswith("identity:")
+def inhibits(incident: Incident, *, past: bool) -> bool:
+    """Whether it can: it names others, is about none of them, and somebody heard it and does not sleep over it.
 
-
-def inhibitors(told: Mapping[str, Iterable[Incident]]) -> dict[str, Inhibitors]:
-    """Of each notifier, by the incidents it is told of."""
-    return {notifier: Inhibitors(each) for notifier, each in told.items()}
+    One that a person closed as a false positive said why its identities are odd, until its rules have looked `past` it.
+    """
+    if not incident.members or incident.subject.startswith("identity:"):
+        return False
+    if incident.state is State.FALSE_POSITIVE:
+        return not past
+    return incident.state in {State.OPEN, State.ACKNOWLEDGED}
 
 
 def _covers(many: Incident, one: Incident, policy: Policy) -> bool:

@@ -6,13 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from monitor.clock import DAY
 from monitor.model import Finding, Incident, Owner, Silence
 from monitor.rules import Rule
-from monitor.triage import Known, Route, everything, hear
+from monitor.triage import Known, Muting, Route, everything, informed
 from monitor.worker.app import App
 
 DEFAULT_NOTIFIER: Final = "console"
 """Whom decisions are about where nobody is to be told."""
+
+LATELY: Final = DAY
+"""For how long after a silence has ended another one of the same matchers is known to have taken its place."""
 
 
 def routes(app: App) -> tuple[Route, ...]:
@@ -43,14 +47,23 @@ def known(
     incidents: Sequence[Incident],
     judged_until: Mapping[str, datetime],
     now: datetime,
+    muted: Muting | None = None,
 ) -> Known:
-    """What is known of these at a tick."""
+    """What is known of these at a tick; `muted`, if it was looked at before."""
     rules: dict[str, Rule] = {rule.id: rule for rule in app.rules}
     return Known(
         rules,
         judged_until,
-        hear(app.store.said(one.id for one in incidents)),
-        silences(app, now),
+        informed(app.store.said(one.id for one in incidents)),
+        silences(app, now - LATELY),
         owned(app, (*findings, *incidents)),
         app.store.openings(now - app.policy.storm_window),
+        muted,
     )
+
+
+def muting(app: App, findings: Sequence[Finding], now: datetime) -> Muting:
+    """Which of the silences that are active hold for these; thousands of findings take their time."""
+    made = Muting(findings, owned(app, findings), {rule.id: rule for rule in app.rules})
+    made.of(one for one in silences(app, now) if one.active(now))
+    return made

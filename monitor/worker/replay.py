@@ -15,7 +15,7 @@ from monitor.coverage import Hearing, stamp
 from monitor.detect import ordered
 from monitor.model import Decision, Finding, Incident, Owner, Reason, Silence, Window
 from monitor.rules import Rule
-from monitor.triage import Heard, Known, Policy, Triaged, add, quiet, triage, waiting
+from monitor.triage import Informed, Known, Policy, Triaged, add, owes, quiet, superseded, triage, waiting
 from monitor.worker.app import App, Report
 from monitor.worker.composing import Composer
 from monitor.worker.deciding import owned, routes, silences
@@ -83,13 +83,17 @@ def _triage(
         found = sorted(due.get(tick, []), key=lambda one: (one.time, one.key))
         reached = {rule: times[place] for rule, times in until.items()} if found or past.live else {}
         known = past.known(reached, app.policy, tick)
-        if not found and not any(
-            quiet(one, reached, known.rules, app.policy) or waiting(one, known, whom, app.policy, tick)
-            for one in past.standing()
+        if (
+            not found
+            and not past.crowded
+            and not any(
+                quiet(one, reached, known.rules, app.policy) or waiting(one, known, whom, app.policy, tick)
+                for one in past.standing()
+            )
         ):
             continue
         triaged = triage(found, past.about(found, tick), known, whom, app.policy, tick)
-        past.add(triaged)
+        past.add(triaged, app.policy)
         reasons = triaged.reasons()
         app.store.conclude(
             {},
@@ -117,7 +121,9 @@ class _Past:
     place: dict[str, int] = field(default_factory=dict)
     of_subject: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     live: set[str] = field(default_factory=set)
-    heard: dict[str, dict[str, Heard]] = field(default_factory=dict)
+    owed: set[str] = field(default_factory=set)
+    crowded: bool = False
+    informed: dict[str, dict[str, Informed]] = field(default_factory=dict)
     openings: deque[Decision] = field(default_factory=deque)
 
     @classmethod
@@ -129,26 +135,31 @@ class _Past:
         """What is known at a tick at which rules have been judged so far."""
         while self.openings and self.openings[0].at <= tick - policy.storm_window:
             self.openings.popleft()
-        return Known(self.rules, reached, self.heard, self.silences, self.owners, self.openings)
+        return Known(self.rules, reached, self.informed, self.silences, self.owners, self.openings)
 
     def standing(self) -> Iterator[Incident]:
-        """Incidents that are live."""
-        return (self.held[one] for one in self.live)
+        """Incidents that are live, and those of which somebody is still to hear that they are over."""
+        return (self.held[one] for one in self.live | self.owed)
 
     def about(self, found: Sequence[Finding], tick: datetime) -> list[Incident]:
-        """Incidents that are live or about subjects that something was found about, for nothing else is decided on."""
-        named = self.live.union(*(self.of_subject[one.subject] for one in found))
+        """Those, and incidents about subjects that something was found about, for nothing else is decided on."""
+        named = self.live.union(self.owed, *(self.of_subject[one.subject] for one in found))
         held = [self.held[one] for one in sorted(named, key=self.place.__getitem__)]
         return [one for one in held if one.id in self.live or tick - one.last_at <= KEPT]
 
-    def add(self, triaged: Triaged) -> None:
+    def add(self, triaged: Triaged, policy: Policy) -> None:
         """What was decided at a tick."""
         for one in triaged.incidents:
             self.held[one.id] = one
             self.place.setdefault(one.id, len(self.place))
             self.of_subject[one.subject].add(one.id)
             (self.live.add if one.state.live else self.live.discard)(one.id)
-        add(triaged.decisions, self.heard)
+        add(triaged.decisions, self.informed)
+        for told in {one.incident for one in triaged.decisions}:
+            owed = owes(self.held[told], self.informed.get(told, {}))
+            (self.owed.add if owed else self.owed.discard)(told)
+        about = {other for one in triaged.incidents for other in self.of_subject[one.subject] & self.live}
+        self.crowded = bool(superseded((self.held[one] for one in about), policy))
         self.openings.extend(one for one in triaged.decisions if one.reason in OPENING)
 
     def incidents(self) -> tuple[Incident, ...]:

@@ -17,9 +17,9 @@ from monitor.coverage import Hearing
 from monitor.model import Finding, Window
 from monitor.rules import Rule
 from monitor.store import Standing
-from monitor.triage import Triaged, triage
+from monitor.triage import OWED, Triaged, triage
 from monitor.worker.app import App, Report, RuleReport, SourceReport
-from monitor.worker.deciding import known, routes
+from monitor.worker.deciding import known, muting, routes
 from monitor.worker.gathering import gather
 from monitor.worker.guard import guarded, told
 from monitor.worker.judging import Judged, hear, judge
@@ -142,10 +142,12 @@ def conclude(
     """
     watermarks = {name: standing.watermarks.get(name, now) for name in hearing}
     until = judged_until(judged, hearing, watermarks, now)
-    lately = min((one.bucket for one in found), default=now) - app.policy.reopen - DAY
+    lately = min((one.bucket for one in found), default=now) - _back(app)
+    muted = muting(app, found, now)
     with app.store.deciding():
         incidents = app.store.recent(lately)
-        knowing = known(app, found, incidents, {rule: min(each.values()) for rule, each in until.items() if each}, now)
+        reached = {rule: min(each.values()) for rule, each in until.items() if each}
+        knowing = known(app, found, incidents, reached, now, muted)
         triaged = triage(found, incidents, knowing, routes(app), app.policy, now)
         reasons = triaged.reasons()
         app.store.conclude(
@@ -159,6 +161,12 @@ def conclude(
             at=now,
         )
     return triaged
+
+
+def _back(app: App) -> timedelta:
+    """How far back incidents are decided on: findings may open them, and somebody may have to hear that one is over."""
+    asleep = any(one.hours for one in app.routes)
+    return max(app.policy.reopen + DAY, OWED if asleep else timedelta(0))
 
 
 def judged_until(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.model import Decision, Level, Reason
 from monitor.store import Store
-from monitor.triage import hear
+from monitor.triage import informed
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 SAID = [
@@ -28,7 +28,7 @@ def test_what_was_told_and_what_a_digest_said_come_back_in_order() -> None:
         store.conclude({}, [], [], SAID)
         assert store.said(["i1", "i2", "i3"]) == [one for one in SAID if one.told or one.reason is Reason.STORM]
         assert store.said(["i3"]) == store.said([]) == []
-        assert hear(store.said(["i1", "i2", "i3"])) == hear(SAID)
+        assert informed(store.said(["i1", "i2", "i3"])) == informed(SAID)
 
 
 def test_the_last_that_was_told_is_kept_apart_for_every_notifier() -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.model import Act, Decision, Finding, Incident, Level, Matcher, Owner, Person, Reason, Silence, Verb
 from monitor.rules import Rule
-from monitor.triage import Known, Policy, Route, Triaged, everything, hear, triage
+from monitor.triage import Known, Policy, Route, Triaged, everything, informed, triage
 from monitor.triage.acting import act
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -81,7 +81,7 @@ class Desk:
         known = Known(
             self.rules,
             dict.fromkeys(self.rules, NOON + judged * HOUR),
-            hear(self.decisions),
+            informed(self.decisions),
             self.silences,
             self.owners,
             [one for one in self.decisions if one.reason in {Reason.OPENED, Reason.REOPENED, Reason.STORM}],

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import Finding, Level, Matcher, Reason, Verb
-from monitor.triage import Escalation, Hours, Known, Policy, Route, everything, hear, quiet, waiting
+from monitor.triage import Escalation, Hours, Known, Policy, Route, everything, informed, quiet, waiting
 from tests.triage.desks import HOUR, MINUTE, NOON, PLACE, RULES, Desk, finding, silence
 
 ROUTES = (
@@ -32,7 +32,7 @@ found = st.builds(
 
 def idle(desk: Desk, at: float, judged: float) -> bool:
     """Whether a replay would leave this tick out."""
-    known = Known(desk.rules, dict.fromkeys(RULES, NOON + judged * HOUR), hear(desk.decisions), desk.silences)
+    known = Known(desk.rules, dict.fromkeys(RULES, NOON + judged * HOUR), informed(desk.decisions), desk.silences)
     now = NOON + at * HOUR
     live = [one for one in desk.incidents.values() if one.state.live]
     return not any(
