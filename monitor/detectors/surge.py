@@ -36,7 +36,8 @@ class Surge(BaseModel):
     Student-t predictive of log(1 + count) with a prior spread (Gelman et al., Bayesian Data Analysis, 3rd ed., 2013,
     section 3.2), heavier than the tail of any model of counts that are independent, because they are not: what
     changes for a platform changes for all that run on it. Nor is it less than how many of the days had 60 % of the
-    count. Days of which nothing was seen are left out, days on which no rule spoke count as 0.
+    count. Days of which nothing was seen are left out, days on which no rule spoke count as 0: from the first finding
+    about the directory on, or as long after its sources were first heard as any rule needs to learn what is usual.
 
     Parameters
     ----------
@@ -45,7 +46,8 @@ class Surge(BaseModel):
     lookback
         How far the past reaches back.
     warmup
-        A directory about which any rule spoke first less long ago cannot be judged.
+        How long other rules are given before nothing said counts as nothing found; and a directory of which that has
+        been known less long cannot be judged.
 
     Examples
     --------
@@ -87,13 +89,14 @@ class Surge(BaseModel):
         before = counted[(counted["day"] < day) & (counted["day"] >= day - self.lookback) & (counted["seen_at"] < day)]
         days = pd.date_range(day - self.lookback, day, freq=DAY, inclusive="left", unit="us")
         unheard = ~_heard(past, days, day)
+        begun = [one + self.warmup for one in _begun(past, day)]
         for (who, evidence), rows in today.groupby([column, "evidence"]):
             mine = before[before[column] == who]
-            first = pd.Timestamp(mine["day"].min()) if len(mine) else day
+            first = min([*begun, *([pd.Timestamp(mine["day"].min())] if len(mine) else [])], default=day)
             busiest = mine[mine["evidence"] == evidence].groupby("day")["count"].max()
             peaks = busiest.reindex(days, fill_value=0).to_numpy(dtype=np.float64)
             peaks[unheard] = np.nan
-            peaks[: (first - days[0]) // DAY] = np.nan
+            peaks[: max(0, (first - days[0]) // DAY)] = np.nan
             yield self._rows(rows, peaks[None, :], past, known=day - first >= self.warmup)
 
     def _rows(self, rows: pd.DataFrame, peaks: Floats, past: Past, *, known: bool) -> pd.DataFrame:
@@ -139,3 +142,10 @@ def _heard(past: Past, days: pd.DatetimeIndex, midnight_at: datetime) -> npt.NDA
     starts = stamp(days[0].to_pydatetime()) + np.arange(len(days) * slots) * np.timedelta64(past.bucket)
     masks = [one.mask(starts, past.bucket, midnight_at) for one in past.hearing.values()]
     return np.asarray(np.any(masks, axis=0).reshape(len(days), slots).any(axis=1))
+
+
+def _begun(past: Past, midnight_at: datetime) -> list[pd.Timestamp]:
+    """The day on which any source but our own journal was first heard, as far as is known at this midnight."""
+    heard = [one.at[one.seen_at < stamp(midnight_at)] for one in past.hearing.values() if not one.ours]
+    first = min((each.min() for each in heard if each.size), default=None)
+    return [] if first is None else [pd.Timestamp(first, tz="UTC").floor("D")]
