@@ -24,10 +24,11 @@ from monitor.model import (
     Owners,
     Person,
     Reason,
+    Silence,
     State,
     Verb,
 )
-from monitor.notify import Shown, Told, compose, gathered, worst
+from monitor.notify import Hush, Shown, Told, compose, gathered, worst
 from monitor.rules import Rule
 from tests.test_notify import AT, NAMES, WHO, decision, finding, incident, rule
 
@@ -36,7 +37,7 @@ RULES = {"sp-issuance-spike": rule()}
 
 
 def told(found: Incident | None = None, **more: object) -> Message:
-    made = Told(decision(), found or incident(finding()), [finding()], AT, RULES, NAMES)
+    made = Told(decision(), found or incident(finding()), [finding()], AT + DAY, RULES, NAMES)
     return compose(replace(made, **more))  # type: ignore[arg-type]
 
 
@@ -70,6 +71,31 @@ def test_what_a_person_wrote_is_cleaned_and_clipped() -> None:
     assert len(status) < 300
 
 
+PLANNED = Silence("s1", (), "ann", "planned", AT, AT, AT + 2 * HOUR, "expected")
+
+
+@pytest.mark.parametrize(
+    ("hush", "changes", "expected"),
+    [
+        (Hush((PLANNED,)), {}, "Silenced by ann until 12:00 UTC (expected: planned)"),
+        (Hush((replace(PLANNED, kind="silence", reason=""),)), {}, "Silenced by ann until 12:00 UTC"),
+        (
+            Hush((PLANNED,), whole=False),
+            {},
+            "Silenced in part by ann until 12:00 UTC (expected: planned) · Nobody has acknowledged it",
+        ),
+        (
+            Hush((PLANNED,)),
+            {"state": State.ACKNOWLEDGED, "handled_by": "bob"},
+            "Silenced by ann until 12:00 UTC (expected: planned) · Acknowledged by bob",
+        ),
+        (Hush((PLANNED,)), {"state": State.RESOLVED}, "Resolved: quiet since 10:15 UTC"),
+    ],
+)
+def test_status_says_what_mutes_it(hush: Hush, changes: dict[str, object], expected: str) -> None:
+    assert told(incident(finding(), **changes), hush=hush).status == f"{expected} · 1 finding since 10:00 UTC"
+
+
 # --- what changed ----------------------------------------------------------------------------------------------------
 
 BEFORE = Decision("a1b2c3d4e5", "slack", AT, Reason.OPENED, "", 3.0, Level.MEDIUM, 2)
@@ -81,12 +107,12 @@ BEFORE = Decision("a1b2c3d4e5", "slack", AT, Reason.OPENED, "", 3.0, Level.MEDIU
         (Reason.OPENED, ""),
         (
             Reason.WORSENED,
-            "Worse than when it was told at 10:00 UTC: MEDIUM → HIGH, 2 → 14 findings, score 0.50 → 0.75.",
+            "Worse than when it was told at 10:00 UTC: MEDIUM → HIGH, 2 → 14 findings, over 1,000 times rarer.",
         ),
-        (Reason.REOPENED, "It is back, MEDIUM → HIGH, 2 → 14 findings, score 0.50 → 0.75."),
+        (Reason.REOPENED, "It is back, MEDIUM → HIGH, 2 → 14 findings, over 1,000 times rarer."),
         (
             Reason.REMINDER,
-            "Nobody has acknowledged it for 4 h, and it goes on: MEDIUM → HIGH, 2 → 14 findings, score 0.50 → 0.75.",
+            "Nobody has acknowledged it for 4 h, and it goes on: MEDIUM → HIGH, 2 → 14 findings, over 1,000 times rarer.",  # noqa: E501
         ),
         (Reason.ESCALATED, "Nobody has acknowledged it within 4 h."),
         (Reason.RESOLVED, "Quiet since 10:15 UTC."),
@@ -199,6 +225,28 @@ def test_what_all_rows_share_is_said_once_above_them() -> None:
     )
 
 
+def test_what_something_was_done_to_is_named_and_its_id_is_whole() -> None:
+    known, unknown = "entra:5f0e1d2c-0000-4000-8000-000000000001", "entra:5f0e1d2c-0000-4000-8000-000000000002"
+    one = finding(stream="directory")
+    done = (seen(target=target, object="Application", action="Update application") for target in (known, unknown))
+    named = {**NAMES, known: replace(NAMES[WHO], identity=known, name="pay-api")}
+    made = told(names=named, shown=(shown(*done, one=one),))
+    ids = known.removeprefix("entra:"), unknown.removeprefix("entra:")
+    assert dict(made.facts)["Target"] == f"pay-api {ids[0]}, {ids[1]}"
+    assert all(any(id_ in line for line in made.evidence) for id_ in ids)
+
+
+def test_facts_that_are_a_part_of_more_say_so() -> None:
+    some = Shown.of(finding(), pd.DataFrame([seen(object=f"o{n}") for n in range(6)]), 5)
+    made = told(shown=(some,))
+    assert dict(made.facts)["Object"] == "o0, o1, o2 and 2 more at least"
+
+
+def test_time_of_what_was_seen_is_that_of_the_facts() -> None:
+    made = told(shown=(shown(seen(first_at=AT + MINUTE, last_at=AT + 3 * MINUTE)),))
+    assert (made.since, made.until) == (AT + MINUTE, AT + 3 * MINUTE)
+
+
 def test_evidence_of_several_findings_is_headed_and_bounded() -> None:
     many = shown(*(seen(events=n) for n in range(20)))
     other = shown(seen(events=5), one=finding(rule="gone", observed=7.0))
@@ -239,7 +287,7 @@ def test_what_adds_up_says_what_it_is_made_of_in_words() -> None:
     assert made.headline == "sp-build-agent signed in from new network AS16509"
     assert made.because == (
         "Two unusual things on one day: signed in from new network AS16509 (1 day in 2,000);"
-        " signed in with new credential c50b (1 day in 600). By chance alone, once in about 30,000 identity-days."
+        " signed in with new credential c50b (1 day in 600). For one identity: about once in 30,000 days."
     )
 
 

@@ -56,7 +56,8 @@ class Alarm(BaseModel):
             (past.activity["value"] >= self.count) & (bucket >= stamp(window.start)) & (bucket < stamp(window.end))
         )
         rows = past.activity[reached]
-        because = [f"{count:,.0f} in {length(past.bucket)}, where {self.count:,} is enough" for count in rows["value"]]
+        enough = f" (alerts from {self.count:,})" if self.count > 1 else ""
+        because = [f"{count:,.0f} in {length(past.bucket)}{enough}" for count in rows["value"]]
         unknown = dict.fromkeys(("said", "judged", "said_all", "judged_all", "surprise"), np.nan)
         return conform(
             rows.rename(columns={"value": "observed"}).assign(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,47 @@ from monitor.coverage import Times, naive
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+
+SUBJECTS: Final = {
+    "identity": "identities",
+    "ip": "addresses",
+    "prefix": "networks",
+    "resource": "vaults",
+    "credential_id": "credentials",
+    "tenant": "directories",
+}
+"""What subjects are called together, by the column that names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How to say it: `never` and `again` of the subject's own days, `did` of all others.
+
+    >>> did_this = Wording("Never", "It did this", "did this")
+    >>> did_this.own(0, 18, timedelta(days=28)), did_this.own(2, 18, timedelta(days=28))
+    ('Never in the 18 days before', 'It did this on 2 of the 18 days before')
+    >>> did_this.own(0, 0, timedelta(days=28)), did_this.others(-0.5, 1127, "identities")
+    ('Not seen in the 28 days before', 'Of all identities, none did this in 1,127 days together')
+    """
+
+    never: str
+    again: str
+    did: str
+
+    def own(self, said: float, judged: float, lookback: timedelta) -> str:
+        """On how many of its days the subject said as much."""
+        if judged < 0.5:
+            return f"Not seen in the {_many(lookback / timedelta(days=1), 'day')} before"
+        before = "on the day before" if round(judged) == 1 else f"the {judged:,.0f} days before"
+        if said < 0.5:
+            return f"{self.never} {before if round(judged) == 1 else f'in {before}'}"
+        return f"{self.again} {before if round(judged) == 1 else f'on {said:,.0f} of {before}'}"
+
+    def others(self, said: float, judged: float, subjects: str) -> str:
+        """How many of all subjects did, in all of their days; '' where there were none."""
+        if judged < 0.5:
+            return ""
+        return f"Of all {subjects}, {_few(said)} {self.did} in {_many(judged, 'day')} together"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +76,16 @@ class Said:
         """The four counts, in the order of SCORES."""
         return self.said, self.judged, self.said_all, self.judged_all
 
-    def words(self, much: str) -> list[str]:
-        """The four counts in words, for each candidate; `much` says what `said` counts."""
+    def words(self, wording: Wording, about: tuple[str, ...], lookback: timedelta) -> list[str]:
+        """The four counts in sentences, for each candidate.
+
+        A subject that was not known on any day has no past to speak of, only that of all others.
+        """
+        subjects = SUBJECTS.get(about[0], "others") if len(about) == 1 else "others"
         return [
-            f"{much} on {_few(said)} of its {_many(judged, 'day')} before; "
-            f"of all like it {_few(said_all)} ever did, in {_many(judged_all, 'day')} of theirs"
+            ". ".join(
+                filter(None, (wording.own(said, judged, lookback), wording.others(said_all, judged_all, subjects)))
+            )
             for said, judged, said_all, judged_all in zip(*self.columns(), strict=True)
         ]
 
@@ -181,7 +228,7 @@ def count(
 
 
 def _few(number: float) -> str:
-    return f"{number:,.0f}" if number >= 0.5 else "none"
+    return "none" if number < 0.5 else "one" if number < 1.5 else f"{number:,.0f}"
 
 
 def _many(number: float, noun: str) -> str:

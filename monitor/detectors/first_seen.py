@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from monitor.rules import Duration
 
 TWO_GAPS = 2
 """Active days that must lie before a wake-up for two earlier gaps to have been seen."""
+
+NEWS: Final = counting.Wording("No news like this", "News like this", "had such news")
+WOKE: Final = counting.Wording("Never so long", "As long", "woke after as long")
 
 
 class FirstSeen(BaseModel):
@@ -85,13 +88,20 @@ class FirstSeen(BaseModel):
             expected=said.said / np.maximum(said.judged, 1),
             low=0.0,
             high=0.0,
-            because=[_because(*one) for one in zip(today["key"], quiet, said.words("as much"), strict=True)],
+            because=[
+                _because(*one)
+                for one in zip(today["key"], quiet, said.words(self._wording, past.about, HISTORY), strict=True)
+            ],
             **said.frame(),
         )
         unsure = unsure[(unsure["first_at"] >= window.start) & (unsure["first_at"] < window.end)]
         nothing = dict.fromkeys((name for name, kind in SCORES.items() if kind == "float64"), np.nan)
         unsure = unsure.assign(term=unsure["key"], because="known for too short a time", **nothing)
         return conform(pd.concat([scores, unsure], ignore_index=True), SCORES, past.by)
+
+    @property
+    def _wording(self) -> counting.Wording:
+        return WOKE if self.gap_factor else NEWS
 
     def _news(self, spans: pd.DataFrame, known: pd.DataFrame, silences: _Silences) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Days on which a key came first or after a silence (`quiet`) of `forget`: those judged, those that cannot be.
@@ -146,8 +156,8 @@ class FirstSeen(BaseModel):
 
 def _because(key: str, quiet: float, counts: str) -> str:
     what = f"{key.replace(JOINED, ' ')}: " if key else ""
-    since = "never seen before" if np.isnan(quiet) else f"silent for {quiet:.0f} d before"
-    return f"{what}{since}; {counts}"
+    since = "never seen before" if np.isnan(quiet) else f"not seen for {quiet:.0f} days"
+    return f"{what}{since}. {counts}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from monitor.frames import SCORES, conform, empty
 from monitor.model import Window
 from monitor.ports import Need, Past
 from monitor.rules import Duration
+
+ONCE: Final = counting.Wording("Never", "It did this", "did this")
+MUCH: Final = counting.Wording("Never about as much", "About as much", "did as much")
 
 
 class Limit(BaseModel):
@@ -73,8 +76,13 @@ class Limit(BaseModel):
         )
         scores = rows[loud]
         because = [
-            f"{count:,.0f} in {length(past.bucket)}, limit {self.limit:,}; {words}"
-            for count, words in zip(scores["value"], said.words("about as much"), strict=True)
+            f"{count:,.0f} in {length(past.bucket)}{self._from}. {once if count == 1 else many}"
+            for count, once, many in zip(
+                scores["value"],
+                said.words(ONCE, past.about, self.lookback),
+                said.words(MUCH, past.about, self.lookback),
+                strict=True,
+            )
         ]
         return conform(
             scores.rename(columns={"value": "observed"}).assign(
@@ -83,6 +91,11 @@ class Limit(BaseModel):
             SCORES,
             past.by,
         )
+
+    @property
+    def _from(self) -> str:
+        """From which count it speaks; of 1, that it is there says as much."""
+        return f" (alerts from {self.limit:,})" if self.limit > 1 else ""
 
 
 def _preceded(rows: pd.DataFrame, past: Past) -> pd.DataFrame:

@@ -148,8 +148,8 @@ class Spike(BaseModel):
             judged_all=np.nan,
             surprise=np.nan,
             because=[
-                f"{value:,.0f} in {length(counts.width)}, expected {mid:,.1f} ({a:,.0f} to {b:,.0f}); "
-                f"its busiest {length(counts.width)} in {self.lookback.days} days had {top:,.0f}"
+                f"{value:,.0f} in {length(counts.width)}, expected {mid:,.1f} ({a:,.0f} to {b:,.0f}). "
+                f"Its busiest {length(counts.width)} in {self.lookback.days} days had {top:,.0f}"
                 for value, mid, a, b, top in zip(
                     observed, expected, low, high, np.nanmax(np.c_[peaks, np.zeros(len(peaks))], axis=1), strict=True
                 )

@@ -117,7 +117,8 @@ class Surge(BaseModel):
             log_p=tail if known else np.nan,
             because=[
                 f"{count:,.0f} identities with the same kind of evidence ({what}) in {width}, expected {expected:,.1f} "
-                f"(0 to {high:,.0f}) in the busiest of a day; in {self.lookback.days} days at most {top:,}"
+                f"(0 to {high:,.0f}) in the busiest {width} of a day. "
+                f"In the {self.lookback.days} days before, at most {top:,}"
                 for count, what in zip(observed, rows["evidence"], strict=True)
             ],
             **dict.fromkeys(("said", "judged", "said_all", "judged_all", "surprise"), np.nan),

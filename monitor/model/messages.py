@@ -52,7 +52,7 @@ class Message:
     sentences with the number against its range; `facts` are label and value, most useful first; `status` is one line on
     where it stands and who has it, `news` what changed since it was told last. `query` is KQL that shows the rows
     behind it, `link` its address in the portal. `evidence`, `log` and `related` are lines; `mention` is the id of a
-    user or user group to call.
+    user or user group to call; `odds` say how often one such subject does as much, where that is a matter of chance.
     """
 
     incident: str
@@ -79,6 +79,7 @@ class Message:
     evidence: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
     mention: str = ""
+    odds: str = ""
 
 
 @dataclass(frozen=True, slots=True)

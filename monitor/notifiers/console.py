@@ -47,7 +47,7 @@ class ConsoleNotifier:
 def summary(digest: Digest) -> Group:
     """A storm's one message: how many incidents, and the worst of them."""
     head = Text(" STORM ", style=STYLES[Level.CRITICAL])
-    head.append(f" {digest.incidents:,} more incidents from {digest.findings:,} findings", style="bold")
+    head.append(f" {_many(digest.incidents, 'more incident')} from {_many(digest.findings, 'finding')}", style="bold")
     lines = [Text(f"  {one.level.value:8} {_shown(one.headline)}  {one.incident}") for one in digest.worst]
     return Group(head, *lines)
 
@@ -71,12 +71,16 @@ def render(message: Message) -> Group:
         ("Rules", ", ".join(message.rules)),
         ("Next", _first_step(message.runbook)),
         ("Related", "; ".join(message.related[:RELATED])),
-        ("Incident", f"{message.incident}, score {message.score:.2f}"),
+        ("Incident", f"{message.incident}, {f'{message.odds}, ' if message.odds else ''}score {message.score:.2f}"),
     ]
     for label, value in rows:
         if value:
             facts.add_row(Text(f"  {_shown(label)}"), Text(_shown(value)))
     return Group(head, facts)
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _first_step(runbook: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,8 @@ from monitor.model import (
 from monitor.notify import standing
 from monitor.notify.facts import facts, owner
 from monitor.notify.showing import Shown, lines
-from monitor.notify.wording import because, headline, number
+from monitor.notify.standing import NOTHING, Hush
+from monitor.notify.wording import because, headline, number, odds, often
 from monitor.rules import Rule
 
 LINES: Final = 5
@@ -57,6 +59,8 @@ class Told:
         KQL that shows the rows behind it, and its address in the portal.
     mention
         Id of a user or user group to call.
+    hush
+        What mutes it now.
     """
 
     decision: Decision
@@ -73,6 +77,7 @@ class Told:
     query: str = ""
     link: str = ""
     mention: str = ""
+    hush: Hush = NOTHING
 
 
 def compose(told: Told) -> Message:
@@ -90,6 +95,7 @@ def compose(told: Told) -> Message:
         raise ValueError(f"incident {incident.id}: expected at least one finding, got none")
     ordered = strongest(told.findings)
     worst, shown = ordered[0], speaking(ordered)
+    life = lived(told.incident, told.findings, told.shown, told.now)
     rule, whose = told.rules.get(shown.rule), owner(incident, told.names, told.owners)
     return Message(
         incident=incident.id,
@@ -102,26 +108,50 @@ def compose(told: Told) -> Message:
         findings=tuple(_line(one) for one in ordered[:LINES]),
         rules=incident.rules,
         runbook=_steps(rule.runbook) if rule else "",
-        since=incident.first_at,
-        until=incident.last_at,
+        since=life[0],
+        until=life[1],
         at=told.now,
         score=incident.score,
         surprise=incident.surprise,
-        status=standing.status(incident),
-        news=standing.news(decision, incident, _before(told)),
+        status=standing.status(incident, life, told.hush),
+        news=standing.news(decision, incident, _before(told), life),
         query=told.query,
         link=told.link,
         runbook_link=whose.runbook if whose else "",
         related=standing.related(told.linked, told.names),
-        evidence=lines(told.shown, told.rules),
+        evidence=lines(told.shown, told.rules, told.names),
         log=standing.log(incident, told.decisions, told.entries),
         mention=told.mention,
+        odds=often(incident.surprise) if any(map(odds, ordered)) else "",
     )
 
 
 def strongest(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings, the strongest first; the same whatever order they come in."""
-    return sorted(findings, key=lambda one: (-one.surprise, -one.level.rank, one.time, one.key))
+    """The findings, the strongest first, of equals the larger count; the same whatever order they come in."""
+    return sorted(
+        findings,
+        key=lambda one: (-one.surprise, -one.level.rank, -_known(one.observed), -one.time.timestamp(), one.key),
+    )
+
+
+def _known(number: float) -> float:
+    return 0.0 if math.isnan(number) else number
+
+
+def lived(
+    incident: Incident, findings: Sequence[Finding], shown: Sequence[Shown], now: datetime
+) -> tuple[datetime, datetime]:
+    """When the facts behind it began and ended, as far as they are known, else the edges of buckets; never after `now`.
+
+    A bucket may end long after the last that was seen of it.
+    """
+    seen = {one.finding.key: one.rows for one in shown if one.rows and not one.cut}
+    since = min(min((row.first_at for row in seen.get(one.key, ())), default=one.bucket) for one in findings)
+    until = max(
+        max((row.last_at for row in seen.get(one.key, ())), default=min(one.bucket_end, one.time)) for one in findings
+    )
+    since = min(max(since, incident.first_at), now)
+    return since, max(since, min(until, now))
 
 
 def speaking(ordered: Sequence[Finding]) -> Finding:

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from monitor.frames import JOINED
 from monitor.model import Finding, Incident, Name, Owner, Owners
-from monitor.notify.showing import Shown
-from monitor.notify.wording import known, network, short, who
+from monitor.notify.showing import Shown, named
+from monitor.notify.wording import RESOURCES, network, short, who
 from monitor.rules import Rule
 
 SUBJECTS: Final = {
@@ -29,7 +29,7 @@ HOSTS: Final = {
 }
 """Issuers of federated credentials that people know by another name."""
 PLACES: Final = ("ip", "country", "asn")
-AT: Final = ("resource", "object", "app_id", "credential_id")
+AT: Final = ("resource", "object", "target", "app_id", "credential_id")
 """Columns of which the facts behind a finding know more than the finding says."""
 
 
@@ -43,18 +43,20 @@ def facts(
 ) -> tuple[tuple[str, str], ...]:
     """Label and value, most useful first; what the message has a field for is not repeated here."""
     values = _values(findings, rules, shown)
+    partly = any(one.cut for one in shown)
     told = {
         SUBJECTS.get(incident.subject.partition(":")[0], "Subject"): _subject(incident.subject, names),
         "Owner": _owner(owner(incident, names, owners), incident.last_at),
         "Trusts": _some(_trusted(values.get("credential_id", ()), owners), 1),
         "Identities": _members(findings, names),
-        "From": _origin(values, shown),
-        "Vault": _some(values.get("vault", ())),
-        "Object": _some(values.get("object", ())),
-        "Resource": _some(map(known, values.get("resource", ()))),
+        "From": _origin(values, shown, partly=partly),
+        "Target": _some((named(one, names) for one in values.get("target", ())), partly=partly),
+        "Vault": _some(values.get("vault", ()), partly=partly),
+        "Object": _some(values.get("object", ()), partly=partly),
+        "Resource": _some((RESOURCES.get(one, one) for one in values.get("resource", ())), partly=partly),
         "Note": _note(owner(incident, names, owners)),
-        "Credential": _some(values.get("credential_id", values.get("credential", ()))),
-        "Application": _some(values.get("app_id", ())),
+        "Credential": _some(values.get("credential_id", values.get("credential", ())), partly=partly),
+        "Application": _some(values.get("app_id", ()), partly=partly),
         "Evidence": _evidence(incident),
     }
     first = next(iter(told))
@@ -111,7 +113,7 @@ def _put(values: dict[str, dict[str, None]], stream: str, column: str, value: st
         values.setdefault(what, {})[value] = None
 
 
-def _origin(values: Mapping[str, tuple[str, ...]], shown: Sequence[Shown]) -> str:
+def _origin(values: Mapping[str, tuple[str, ...]], shown: Sequence[Shown], *, partly: bool) -> str:
     """From where: addresses with their country and network, else whatever is known of the place."""
     about = {row.ip: row for one in shown for row in one.rows if row.ip}
     addresses = [
@@ -119,14 +121,16 @@ def _origin(values: Mapping[str, tuple[str, ...]], shown: Sequence[Shown]) -> st
         for ip in values.get("ip", ())
     ]
     if addresses:
-        return _some(addresses, 2)
-    return _some([*values.get("prefix", ()), *values.get("country", ()), *map(network, values.get("asn", ()))])
+        return _some(addresses, 2, partly=partly)
+    return _some(
+        [*values.get("prefix", ()), *values.get("country", ()), *map(network, values.get("asn", ()))], partly=partly
+    )
 
 
-def _some(values: Iterable[str], most: int = 3) -> str:
-    """The first few values, and how many more there are."""
+def _some(values: Iterable[str], most: int = 3, *, partly: bool = False) -> str:
+    """The first few values, and how many more there are: at least so many, if only a part of the facts was read."""
     listed = tuple(values)
-    more = f" and {len(listed) - most:,} more" if len(listed) > most else ""
+    more = f" and {len(listed) - most:,} more{' at least' if partly else ''}" if len(listed) > most else ""
     return ", ".join(listed[:most]) + more
 
 

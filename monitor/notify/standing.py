@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from monitor.clock import length
 from monitor.hostile import clean, clip
-from monitor.model import Decision, Entry, Incident, Level, Link, Name, Outcome, Reason, State, Verb
-from monitor.notify.wording import who
+from monitor.model import Decision, Entry, Incident, Level, Link, Name, Outcome, Reason, Silence, State, Verb
+from monitor.notify.wording import rarer, who
 
+Life: TypeAlias = tuple[datetime, datetime]
+"""When an incident began and when it ended, so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """The silences that mute an incident now; `whole` if all of its findings, else some of them."""
+
+    silences: tuple[Silence, ...] = ()
+    whole: bool = True
+
+
+NOTHING: Final = Hush()
 REASON: Final = 200
 """Characters of what a person wrote."""
 LINES: Final = 25
@@ -55,13 +69,35 @@ def moment(at: datetime, incident: Incident) -> str:
     return f"{at:%H:%M} UTC" if at.date() == incident.first_at.date() else f"{at:%Y-%m-%d %H:%M} UTC"
 
 
-def status(incident: Incident) -> str:
-    """One line: who has it, or why nobody needs to, and how much was found since when."""
-    findings = f"{incident.findings:,} finding{'s' if incident.findings != 1 else ''}"
-    return f"{_has(incident)} · {findings} since {moment(incident.first_at, incident)}"
+def status(incident: Incident, life: Life, hush: Hush = NOTHING) -> str:
+    """One line: what mutes it, who has it, or why nobody needs to, and how much was found since when."""
+    parts = [
+        _muted(hush, incident),
+        _has(incident, life),
+        f"{_many(incident.findings)} since {moment(life[0], incident)}",
+    ]
+    if parts[0] and hush.whole and incident.state is State.OPEN:
+        del parts[1]
+    return " · ".join(filter(None, parts))
 
 
-def _has(incident: Incident) -> str:
+def _many(findings: int) -> str:
+    return f"{findings:,} finding{'s' if findings != 1 else ''}"
+
+
+def _muted(hush: Hush, incident: Incident) -> str:
+    """By whom it is silenced, until when and why: of several silences the one that ends last."""
+    if not hush.silences or not incident.state.live:
+        return ""
+    last = max(hush.silences, key=lambda one: (one.expires_at, one.id))
+    why = clip(clean(last.reason), REASON)
+    why = "expected" + (f": {why}" if why else "") if last.kind == "expected" else why
+    word = "Silenced" if hush.whole else "Silenced in part"
+    until = f"until {moment(last.expires_at, incident)}"
+    return f"{word} by {clip(clean(last.author), 60) or 'somebody'} {until}" + (f" ({why})" if why else "")
+
+
+def _has(incident: Incident, life: Life) -> str:
     note = f": {clip(clean(incident.note), REASON)}" if incident.note else ""
     at = f", {moment(incident.handled_at, incident)}" if incident.handled_at else ""
     person = clip(clean(incident.handled_by), 60) or "somebody"
@@ -76,12 +112,12 @@ def _has(incident: Incident) -> str:
         case State.RESOLVED if incident.handled_by and incident.handled_at and incident.handled_at > incident.last_at:
             return f"Closed by {person}{at}{note}"
         case State.RESOLVED:
-            return f"Resolved: quiet since {moment(incident.last_at, incident)}"
+            return f"Resolved: quiet since {moment(life[1], incident)}"
         case _:
             return "Nobody has acknowledged it"
 
 
-def news(decision: Decision, incident: Incident, before: Decision | None) -> str:
+def news(decision: Decision, incident: Incident, before: Decision | None, life: Life) -> str:
     """What changed since `before`, the last time it was told there; '' of what is told for the first time."""
     match decision.reason:
         case Reason.REOPENED:
@@ -95,7 +131,7 @@ def news(decision: Decision, incident: Incident, before: Decision | None) -> str
             waited = f" within {length(decision.at - before.at)}" if before else ""
             return f"Nobody has acknowledged it{waited}."
         case Reason.RESOLVED:
-            return f"Quiet since {moment(incident.last_at, incident)}."
+            return f"Quiet since {moment(life[1], incident)}."
         case _:
             return ""
 
@@ -106,7 +142,7 @@ def _when(before: Decision | None, incident: Incident) -> str:
 
 def _grown(decision: Decision, before: Decision | None) -> str:
     """Numbers then and now; those that did not change are left out."""
-    findings = f"{decision.findings:,} finding{'s' if decision.findings != 1 else ''}"
+    findings = _many(decision.findings)
     if before is None:
         return findings
     changed = []
@@ -114,17 +150,13 @@ def _grown(decision: Decision, before: Decision | None) -> str:
         changed.append(f"{_word(before.level)} → {_word(decision.level)}")
     if before.findings != decision.findings:
         changed.append(f"{before.findings:,} → {findings}")
-    if f"{_score(before):.2f}" != f"{_score(decision):.2f}":
-        changed.append(f"score {_score(before):.2f} → {_score(decision):.2f}")
+    if change := rarer(before.surprise, decision.surprise):
+        changed.append(change)
     return ", ".join(changed) or findings
 
 
 def _word(level: Level) -> str:
     return level.upper()
-
-
-def _score(decision: Decision) -> float:
-    return decision.surprise / (decision.surprise + 3.0)
 
 
 def log(incident: Incident, decisions: Iterable[Decision], entries: Iterable[Entry]) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from monitor.model import OVER_FINDINGS, Finding, Name
 from monitor.rules import Rule
 
 NAME_LIMIT: Final = 40
+WORDS: Final = 10
+"""Of what was done, in a headline."""
 TERM_LIMIT: Final = 60
 
 OUTCOMES: Final = {"issued": "tokens", "failed": "failures", "denied": "denials", "throttled": "throttled calls"}
@@ -33,6 +35,8 @@ DISTINCT: Final = {
     "object": "objects",
     "resource": "resources",
     "code": "result codes",
+    "target": "targets",
+    "action": "actions",
 }
 NEW: Final = {
     "ip": "signed in from new address",
@@ -50,7 +54,9 @@ RESOURCES: Final = {
     "cfa8b339-82a2-471a-a3c9-0fc0be7a4093": "Azure Key Vault",
 }
 """Names of the audiences asked for most; their ids are the same in every tenant."""
-_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_PARTICULAR: Final = re.compile(r"\b(code|action|detail)\s*(==|in\b|in~|startswith|endswith|contains)")
+"""In a predicate: it asks for a particular event, so its title says what happened."""
+ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def headline(finding: Finding, rule: Rule | None, names: Mapping[str, Name], findings: Sequence[Finding] = ()) -> str:
@@ -58,7 +64,7 @@ def headline(finding: Finding, rule: Rule | None, names: Mapping[str, Name], fin
 
     `findings` are all of the incident's: what was new many times is counted.
     """
-    subject, said = who(finding.subject, names), deed(finding, rule, findings)
+    subject, said = who(finding.subject, names).removeprefix("source "), deed(finding, rule, findings)
     return f"{subject} {said}" if rule and finding.term and _new(finding, rule) else f"{subject}: {said}"
 
 
@@ -69,7 +75,36 @@ def deed(finding: Finding, rule: Rule | None, findings: Sequence[Finding] = ()) 
         return new if len(terms) < 2 else _several(_verb(rule), len(terms))
     if _speaks(finding, rule):
         return f"{count(finding, rule)}, {expectation(finding)}"
-    return rule.title if rule else finding.rule
+    if rule is None:
+        return finding.rule
+    return _titled(finding, rule) if _counts(finding, rule) else rule.title
+
+
+def _titled(finding: Finding, rule: Rule) -> str:
+    """The rule's title with the count in it, in ten words at most.
+
+    A measured rule has its own words for several; of another, the count follows the title.
+    """
+    much, span = number(finding.observed), length(finding.bucket_end - finding.bucket)
+    if rule.many:
+        said = rule.many.replace("{count}", much)
+    elif rule.measure.name == "distinct":
+        said = f"{rule.title}, {much} {unit(rule)}"
+    else:
+        said = f"{rule.title}, {much} times"
+    return f"{said} in {span}" if len(said.split()) <= WORDS - 3 else said
+
+
+def _counts(finding: Finding, rule: Rule) -> bool:
+    """Whether it counted more than one of something that the rule's title does not already say."""
+    several = finding.observed > 1 and finding.detector not in {"first_seen", "alarm"}
+    return several and rule.stream != OVER_FINDINGS and not _pinned(rule)
+
+
+def _pinned(rule: Rule) -> bool:
+    """Whether it counts the values of a column that its predicate names: how many there are is no news."""
+    column = rule.measure.column
+    return bool(column) and re.search(rf"\b{column}\s*(==|in~?)\s", rule.where) is not None
 
 
 def who(subject: str, names: Mapping[str, Name]) -> str:
@@ -92,12 +127,12 @@ def short(identity: str) -> str:
 
 
 def known(value: str) -> str:
-    """An audience by its name, and of any other id the start: nobody reads all of it.
+    """An audience by its name, and of any other id the start, for a headline: nobody reads all of it.
 
     >>> known("00000003-0000-0000-c000-000000000000"), known("022907d3-0f1b-48f7-badc-1ba6abab6d66"), known("DE")
     ('Microsoft Graph', '022907d3…', 'DE')
     """
-    return RESOURCES.get(value) or (f"{value[:8]}…" if _ID.fullmatch(value) else value)
+    return RESOURCES.get(value) or (f"{value[:8]}…" if ID.fullmatch(value) else value)
 
 
 def network(asn: str) -> str:
@@ -107,6 +142,8 @@ def network(asn: str) -> str:
 
 def unit(rule: Rule) -> str:
     """What the rule counts, in the plural: tokens, failures, addresses."""
+    if rule.detector == "surge":
+        return "identities"
     return _noun(rule) or EVENTS.get(rule.stream, "events")
 
 
@@ -121,16 +158,47 @@ def _noun(rule: Rule) -> str:
 
 
 def _speaks(finding: Finding, rule: Rule | None) -> bool:
-    """Whether the count says more than the rule's title.
+    """Whether the count against what was expected of it says more than the rule's title.
 
-    A count of 1 does not, nor does one that reached a limit on particular result codes or actions: there the news is
-    what was counted. What first_seen observes is no count of events: a group that woke has days of silence there.
+    A count of 1 does not, nor does one that reached a limit on particular results, actions or targets: there the news
+    is what was counted. What first_seen observes is no count of events: a group that woke has days of silence there.
+    An alarm expects nothing.
     """
-    if finding.detector == "first_seen" or finding.observed <= 1 or math.isnan(_against(finding)):
+    if finding.detector in {"first_seen", "alarm"} or finding.observed <= 1 or math.isnan(_against(finding)):
         return False
     if rule is None or not math.isnan(finding.expected):
         return True
-    return bool(_noun(rule)) and not re.search(r"\bcode\s*(==|in\b)", rule.where)
+    return bool(_noun(rule)) and finding.high > 1 and not rule.many and not _PARTICULAR.search(rule.where)
+
+
+def odds(finding: Finding) -> str:
+    """How often one subject does as much; '' of an alarm, whose surprise was agreed upon."""
+    return "" if finding.detector == "alarm" else often(finding.surprise)
+
+
+def often(surprise: float) -> str:
+    """How often as much is to be expected of one subject.
+
+    >>> often(2.95), often(0.0), often(12.0)
+    ('about once in 900 days', 'about once a day', 'less than once in a million days')
+    """
+    if surprise > 6:
+        return "less than once in a million days"
+    days = 10.0**surprise
+    rounded = round(days, -math.floor(math.log10(days)))
+    return f"about once in {rounded:,.0f} days" if rounded > 1 else "about once a day"
+
+
+def rarer(before: float, after: float) -> str:
+    """How many times as rare something became; '' if hardly.
+
+    >>> rarer(3.0, 3.6), rarer(3.0, 4.3), rarer(3.0, 9.0), rarer(3.0, 3.1)
+    ('4 times rarer', '20 times rarer', 'over 1,000 times rarer', '')
+    """
+    times = 10.0 ** min(after - before, 4.0)
+    if times > 1_000:
+        return "over 1,000 times rarer"
+    return f"{round(times, -math.floor(math.log10(times))):,.0f} times rarer" if times >= 1.5 else ""
 
 
 def rarity(surprise: float, subject: str) -> str:
@@ -139,11 +207,16 @@ def rarity(surprise: float, subject: str) -> str:
     >>> rarity(4.3, "identity:entra:0f3c")
     'once in about 20,000 identity-days'
     """
-    kind = {"ip": "address"}.get(subject.partition(":")[0], subject.partition(":")[0])
+    kind = _kind(subject)
     if surprise > 6:
         return f"less than once in a million {kind}-days"
     days = 10.0**surprise
     return f"once in about {round(days, -math.floor(math.log10(days))):,.0f} {kind}-days"
+
+
+def _kind(subject: str) -> str:
+    word = subject.partition(":")[0]
+    return {"ip": "address", "tenant": "directory"}.get(word, word)
 
 
 def number(value: float) -> str:
@@ -185,6 +258,8 @@ def _several(verb: str, count: int) -> str:
 def count(finding: Finding, rule: Rule | None) -> str:
     """How many of what in how long."""
     span = length(finding.bucket_end - finding.bucket)
+    if rule and rule.many and finding.observed > 1:
+        return f"{rule.many.replace('{count}', number(finding.observed))} in {span}"
     return f"{number(finding.observed)} {unit(rule) if rule else 'events'} in {span}"
 
 
@@ -197,7 +272,7 @@ def _against(finding: Finding) -> float:
 
 def expectation(finding: Finding) -> str:
     """What the count is held against, in words."""
-    word = "limit" if math.isnan(finding.expected) else "expected"
+    word = "alerts from" if math.isnan(finding.expected) else "expected"
     return f"{word} {number(_against(finding))}"
 
 
@@ -214,7 +289,8 @@ def because(finding: Finding, rules: Mapping[str, Rule], findings: Sequence[Find
     """
     rule = rules.get(finding.rule)
     said = _added(finding, rules, findings) if finding.stream == OVER_FINDINGS else _said(finding, rule)
-    return f"{said}. By chance alone, {rarity(finding.surprise, finding.subject)}."
+    chance = odds(finding)
+    return f"{said}. For one {_kind(finding.subject)}: {chance}." if chance else f"{said}."
 
 
 def _said(finding: Finding, rule: Rule | None) -> str:
@@ -225,9 +301,32 @@ def _said(finding: Finding, rule: Rule | None) -> str:
         return f"{count(finding, rule)}, {expectation(finding)}{between}"
     if rule and finding.term and _new(finding, rule):
         said = said.removeprefix(f"{finding.term.replace(JOINED, ' ')}: ")
-    if rule and finding.observed != 1:
-        said = re.sub(r"^([\d,]+) in (?=\d)", rf"\1 {unit(rule)} in ", said)
+    if rule:
+        said = re.sub(r"^([\d,]+)( in \d+ \w+)", lambda found: _counted(finding, rule, found[1], found[2]), said)
     return said[:1].upper() + said[1:]
+
+
+def _counted(finding: Finding, rule: Rule, much: str, span: str) -> str:
+    """A detector's bare count with its unit."""
+    once = finding.observed == 1
+    if _pinned(rule):
+        return "It did this"
+    if once and rule.measure.name == "events" and finding.detector == "limit":
+        return "It did this once"
+    if rule.measure.name == "distinct":
+        return f"{much} {_one(unit(rule))}{span}" if once else f"{much} different {unit(rule)}{span}"
+    return f"{much} {_one(unit(rule)) if once else unit(rule)}{span}"
+
+
+def _one(plural: str) -> str:
+    """A unit in the singular.
+
+    >>> _one("identities"), _one("addresses"), _one("sign-ins")
+    ('identity', 'address', 'sign-in')
+    """
+    if plural.endswith("ies"):
+        return f"{plural[:-3]}y"
+    return plural[:-2] if plural.endswith("sses") else plural.removesuffix("s")
 
 
 def _added(finding: Finding, rules: Mapping[str, Rule], findings: Sequence[Finding]) -> str:
@@ -247,7 +346,7 @@ _NUMBERS: Final = {2: "Two", 3: "Three", 4: "Four", 5: "Five"}
 
 
 def _odds(surprise: float) -> str:
-    return rarity(surprise, "").removesuffix(" -days").replace("about ", "").replace("once in", "1 day in")
+    return often(surprise).removesuffix(" days").replace("about ", "").replace("once in", "1 day in")
 
 
 def _day(finding: Finding) -> object:

@@ -98,6 +98,7 @@ class Rule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     title: str = Field(min_length=3, max_length=80)
+    many: str = Field(default="", max_length=80, pattern=r"^$|\{count\}")
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     status: Literal["experimental", "stable"]
     level: Annotated[Level, BeforeValidator(_level)]

@@ -17,7 +17,7 @@ from slack_sdk.models.blocks import Block
 from monitor.hostile import DROPPED, clean, clip
 from monitor.model import Delivery, Digest, DigestLine, Level, Message, Part, Reason, State
 from monitor.notifiers.slack import bare, code, escape, naming, plain, rendered
-from monitor.notifiers.slack.escaping import address, anchor, listing, mention
+from monitor.notifiers.slack.escaping import address, anchor, line, listing, mention
 from monitor.testing.slack import links, pings
 from monitor.testing.slack import messages as local
 from monitor.testing.slack.blocks import wrong
@@ -384,3 +384,11 @@ def test_words_alone_say_what_matters(message: Message) -> None:
     assert set(payload) == {"text", "unfurl_links", "unfurl_media", "metadata"}
     text = str(payload["text"]).splitlines()
     assert text == [f"🔴 HIGH · {message.headline}", message.because, message.status, "incident a1b2c3d4e5"]
+
+
+@given(st.lists(st.sampled_from([*"*_~`:>< \n1ab+-", "tada", "://", "10:00"]) | st.characters(), max_size=30))
+def test_no_name_is_markup_in_the_top_level_text(pieces: list[str]) -> None:
+    said = line("".join(pieces), 10_000)
+    assert not set(said) & set("*_~`<>")
+    assert not said.startswith("&gt;")
+    assert not re.search(r":[\w+'-]+:|:[^\s\d:]|://", html.unescape(said))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Final
 
 from monitor.model import Level, Message, Reason, State, digest
@@ -90,14 +91,20 @@ def state(message: Message) -> str:
 
 def _fields(message: Message, limit: int) -> list[str]:
     facts = [(label, code(value, limit)) for label, value in message.facts[:FACTS]]
-    facts += [("When", _when(message)), ("Score", code(f"{message.score:.2f}, {message.level}", limit))]
+    rare = f"{message.odds} (score {message.score:.2f})" if message.odds else f"score {message.score:.2f}"
+    facts += [
+        ("When", _when(message)),
+        ("How rare" if message.odds else "Score", code(rare.removeprefix("score "), limit)),
+    ]
     return [f"*{escape(label, 60)}*\n{value}" for label, value in facts]
 
 
 def _when(message: Message) -> str:
     """The reader's own time, which Slack fills in, and UTC, which logs have."""
     utc = f"{message.since:%Y-%m-%d %H:%M} to {message.until:%H:%M} UTC"
-    if message.since.date() != message.until.date():
+    if message.until - message.since < timedelta(minutes=1):
+        utc = f"{message.since:%Y-%m-%d %H:%M} UTC"
+    elif message.since.date() != message.until.date():
         utc = f"{message.since:%Y-%m-%d %H:%M} to {message.until:%Y-%m-%d %H:%M} UTC"
     return f"{local(message)}\n{utc}"
 

@@ -16,6 +16,11 @@ MRKDWN_ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 PLAIN_LOOKALIKES: Final = {"&": "\uff06", "<": "\u2039", ">": "\u203a"}
 """Whether Slack decodes entities in plain text is nowhere said, so none are written there."""
 
+_MARKUP: Final = str.maketrans({"*": "\u2217", "_": "\u02cd", "~": "\u223c", "`": "'"})
+"""Look-alikes of what is bold, italic, struck out or code."""
+COLON: Final = "\ua789"
+_EMOJI: Final = re.compile(r":(?=[^\s\d:]|[\w+'-]+:)")
+"""A colon that could begin an emoji; not that of a time."""
 _MENTION: Final = re.compile(r"[SUW][A-Z0-9]{5,20}")
 _ADDRESS: Final = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:[/?#][!#$%&'()*+,./:;=?@\[\]~A-Za-z0-9_-]*)?")
 """An address without spaces, quotes, angle brackets, bars or back-ticks: none of them has to be in one as is."""
@@ -33,12 +38,17 @@ def escape(text: str, limit: int) -> str:
 
 
 def line(text: str, limit: int) -> str:
-    r"""`text` for the top-level text, of whose addresses Slack would make links though nobody asked it to.
+    r"""`text` for the top-level text, which Slack reads as markup and of whose addresses it would make links unasked.
+
+    Nothing switches that off there, so what would be markup is written with look-alikes.
 
     >>> ascii(line("https://evil.example/x", 100))
-    "'https:\\u2044\\u2044evil.example/x'"
+    "'https\\ua789\\u2044\\u2044evil.example/x'"
+    >>> ascii(line("at 10:00 *bold* :tada:", 100))
+    "'at 10:00 \\u2217bold\\u2217 \\ua789tada:'"
     """
-    return escape(clean(text).replace("://", ":\u2044\u2044"), limit)
+    shown = _EMOJI.sub(COLON, clean(text).replace("://", f"{COLON}\u2044\u2044")).translate(_MARKUP)
+    return escape(f"\u203a{shown[1:]}" if shown.startswith(">") else shown, limit)
 
 
 def plain(text: str, limit: int) -> str:

@@ -30,7 +30,9 @@ def storm(digest: Digest) -> list[Json]:
     rules = ", ".join(f"{rule} {count:,}" for rule, count in digest.rules)
     return [
         kit.header(heading(digest)),
-        kit.marked(f"*{levels}*\n{digest.findings:,} findings{span}, since {since}"),
+        kit.marked(
+            f"*{levels}*\n{digest.findings:,} finding{'s' if digest.findings != 1 else ''}{span}, since {since}"
+        ),
         kit.lines([f"{LEVELS[one.level]} {one.headline} · {one.incident}" for one in digest.worst[:SHOWN]], LINE),
         kit.context(f"by rule {code(rules, RULES)}"),
         kit.context(
