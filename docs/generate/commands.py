@@ -12,8 +12,18 @@ import typer
 
 from docs.generate.words import heading, table
 from monitor import cli
+from monitor.cli.acting import UNANSWERED
+from monitor.cli.watch import BUSY
 
 ROOT: Final = Path(__file__).parents[2]
+
+
+_RARE: Final = {
+    "whoever has the state did not answer: nothing was done, and nothing will be": UNANSWERED,
+    "stopped with work in flight, which is made up for": BUSY,
+    "interrupted": cli.INTERRUPTED,
+    "terminated": cli.TERMINATED,
+}
 
 
 def commands() -> str:
@@ -25,9 +35,7 @@ def commands() -> str:
         *options(group),
         *command("mintwatch", group),
         "## Exit codes\n",
-        *table(
-            ("code", "means"), [(code, means) for means, code in (codes | {"interrupted": cli.INTERRUPTED}).items()]
-        ),
+        *table(("code", "means"), [(code, means) for means, code in (codes | _RARE).items()]),
         "## Environment\n",
         "[Settings](settings.md) can be given in variables whose names start with `MINTWATCH__`. Credentials take from",
         "`AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_FEDERATED_TOKEN_FILE` what their settings leave out.",

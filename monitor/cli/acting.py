@@ -6,7 +6,7 @@ import os
 import pwd
 import secrets
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,8 @@ import typer
 
 from monitor import clock
 from monitor.cli.opening import CONFIG, configured, moment
-from monitor.cli.screen import complain, say
+from monitor.cli.screen import complain, say, warn
+from monitor.clock import iso
 from monitor.errors import InputError, StateError
 from monitor.model import Act, Entry, Outcome, Person, Verb
 from monitor.rules.model import duration
@@ -26,6 +27,8 @@ from monitor.worker.acting import PATIENCE, ask, enact, serve
 
 VIA: Final = "command line"
 CONTROL: Final = "control.db"
+UNANSWERED: Final = 69
+"""Exit code if whoever has the state does not answer (EX_UNAVAILABLE): nothing was done, and nothing will be."""
 
 ConfigOption: TypeAlias = Annotated[
     Path, typer.Option("--config", metavar="FILE", help="File of settings, which says where the state is.")
@@ -87,33 +90,57 @@ def act(verb: Verb, now: datetime, **asked: str) -> Act:
 
 
 def perform(directory: Path, acts: Sequence[Act], patience: timedelta = PATIENCE) -> bool:
-    """Make the acts take effect, and say of each what became of it; whether none was refused or is still waiting."""
-    fine = [_shown(one, entry) for one, entry in zip(acts, _entries(directory, acts, patience), strict=True)]
+    """Make the acts take effect, and say of each what became of it; whether none was refused.
+
+    Raises
+    ------
+    typer.Exit
+        With a code of its own, if whoever has the state did not answer: nothing comes of what is left then.
+    """
+    answers = zip(acts, _entries(directory, acts, patience), strict=False)
+    fine = [_shown(one, entry) for one, entry in answers]
+    if len(fine) < len(acts):
+        left = acts[len(fine) :]
+        seconds = f"{patience.total_seconds():g} s"
+        for one in left:
+            complain(f"{_about(one)}not done: whoever writes to the state has not answered within {seconds}; ask again")
+        raise typer.Exit(UNANSWERED)
     return all(fine)
 
 
-def _entries(directory: Path, acts: Sequence[Act], patience: timedelta) -> Iterator[Entry | None]:
+def _entries(directory: Path, acts: Sequence[Act], patience: timedelta) -> Iterator[Entry]:
+    """What became of each; it ends at the first that is not answered, and the others are not asked for."""
     try:
         writing = Store(directory)
     except StateError:  # somebody else writes there; if it is anything else, opening it to look says so
         with Store(directory, write=False) as store:
-            yield from (ask(store, one, patience) for one in acts)
+            for one in acts:
+                if (entry := ask(store, one, patience)) is None:
+                    return
+                yield entry
         return
     with writing as store:
-        serve(store, clock.now())
+        show_served(serve(store, clock.now()))
         yield from (enact(store, one, clock.now()) for one in acts)
 
 
-def _shown(act: Act, entry: Entry | None) -> bool:
+def show_served(entries: Iterable[Entry]) -> None:
+    """Say what became of what others asked for, while nobody had the state open to answer them."""
+    for one in entries:
+        asked = f"{one.act.verb.value}, asked for by {one.act.who.id} at {iso(one.act.at)}"
+        warn(f"{_about(one.act)}{asked}: {one.outcome.value}: {one.said}")
+
+
+def _about(act: Act) -> str:
     about = act.incident or act.silence
-    prefix = f"{about}: " if about else ""
-    if entry is None:
-        complain(f"{prefix}whoever writes to the state has not answered yet; it stays asked for")
-        return False
+    return f"{about}: " if about else ""
+
+
+def _shown(act: Act, entry: Entry) -> bool:
     if entry.outcome is Outcome.REFUSED:
-        complain(f"{prefix}{entry.said}")
+        complain(f"{_about(act)}{entry.said}")
         return False
-    say(f"{prefix}{entry.said}")
+    say(f"{_about(act)}{entry.said}")
     return True
 
 

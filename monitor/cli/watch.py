@@ -17,6 +17,7 @@ from typing import Final
 import typer
 
 from monitor import clock, worker
+from monitor.cli.acting import show_served
 from monitor.cli.logs import logs
 from monitor.cli.opening import CONFIG, ConfigOption, JsonOption, configured, engine, load_rules
 from monitor.cli.screen import OUT, cell, complain, dump, progress, say, table, warn
@@ -27,11 +28,15 @@ from monitor.notifiers.console import ConsoleNotifier
 from monitor.ports import Notifier
 from monitor.store import Store
 from monitor.worker import Progress, Report, SourceReport, Watch, silent
+from monitor.worker.acting import serve_requests
+from monitor.worker.listening import with_buttons
 
 PATIENCE: Final = timedelta(minutes=1)
 """How long one tick waits for a notifier that says to come back later; the rest is for the next."""
 BUSY: Final = 75
 """Exit code of a daemon that left work in flight behind (EX_TEMPFAIL); what it leaves is made up for."""
+SWITCH: Final = timedelta(milliseconds=0.5)
+"""How long a busy thread may keep the interpreter from the one that acknowledges clicks; Python's own is 5 ms."""
 
 
 @dataclass(slots=True)
@@ -56,12 +61,19 @@ class Kept:
 def tick(config: ConfigOption = CONFIG, json: JsonOption = False) -> None:
     """Look at everything once: collect what arrived, judge it, and tell.
 
-    What was collected before is in the state, so a cron job that ticks is a small daemon. Exits with 1 if a source
-    could not be read, a rule not judged or a message not sent; a table that is not there is said, and is no failure.
+    What was collected before is in the state, so a cron job that ticks is a small daemon, but one that nobody reaches
+    from Slack: its messages carry no buttons. Exits with 1 if a source could not be read, a rule not judged or a
+    message not sent; a table that is not there is said, and is no failure.
     """
     kept: list[Message] = []
-    with progress() as tell, _watching(config, partial(Kept, kept) if json else _console, tell) as (watch, _):
+    with (
+        progress() as tell,
+        _watching(config, partial(Kept, kept) if json else _console, tell, listens=False) as (watch, _),
+    ):
+        served = serve_requests(watch.app, clock.now())
         report = worker.tick(watch.app, clock.now(), PATIENCE)
+        served += serve_requests(watch.app, clock.now())
+    show_served(served)
     if json:
         _dump(report, kept)
     else:
@@ -83,6 +95,9 @@ def run(config: ConfigOption = CONFIG) -> None:
     with _watching(config, _console) as (watch, stop), until_signalled(stop):
         sources, rules = len(watch.every) - 1, len(watch.app.rules)
         say(f"watching {sources} sources with {rules} rules; state in {watch.app.store.directory}")
+        if watch.listens:
+            sys.setswitchinterval(SWITCH.total_seconds())
+            with_buttons(watch.app, clock.now())
         with watch.people:
             finished = worker.run(watch.app, watch.every, stop)
         if not finished:
@@ -97,7 +112,7 @@ def _console(name: str) -> Notifier:
 
 @contextmanager
 def _watching(
-    config: Path, console: Callable[[str], Notifier], tell: Progress = silent
+    config: Path, console: Callable[[str], Notifier], tell: Progress = silent, *, listens: bool = True
 ) -> Iterator[tuple[Watch, Event]]:
     chosen, stop = configured(config), Event()
     rules = load_rules(chosen.rules)
@@ -113,6 +128,7 @@ def _watching(
             stop=stop,
             console=console,
             progress=tell,
+            listens=listens,
         ) as watch,
     ):
         try:

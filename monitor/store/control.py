@@ -36,7 +36,7 @@ class Control:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of what is written inside, or nothing.
+        """All of what is written inside, or nothing; inside of another one, part of that.
 
         Raises
         ------
@@ -44,6 +44,9 @@ class Control:
             If the database cannot be written.
         """
         with self._alone:
+            if self._connection.in_transaction:  # this thread's own: nobody else gets here meanwhile
+                yield self._connection
+                return
             try:
                 self._connection.execute("begin immediate")
                 yield self._connection
@@ -103,8 +106,10 @@ def look(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def asking(path: Path) -> Iterator[sqlite3.Connection]:
+def asking(path: Path, *, withdraw: bool = False) -> Iterator[sqlite3.Connection]:
     """A connection that may ask whoever writes there for an act, and can do nothing else, not even by mistake.
+
+    With `withdraw` it may take back what was asked, and nothing else.
 
     Raises
     ------
@@ -115,7 +120,7 @@ def asking(path: Path) -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
         try:
             connection.execute("pragma busy_timeout = 5000")
-            connection.set_authorizer(_asks)
+            connection.set_authorizer(_withdraws if withdraw else _asks)
             yield connection
         finally:
             connection.close()
@@ -127,6 +132,12 @@ def _asks(action: int, table: str | None, *_: str | None) -> int:
     """Whether SQLite may: only rows of `requests` are added."""
     added = action == sqlite3.SQLITE_INSERT and table == "requests"
     return sqlite3.SQLITE_OK if added else sqlite3.SQLITE_DENY
+
+
+def _withdraws(action: int, table: str | None, *_: str | None) -> int:
+    """Whether SQLite may: only rows of `requests` are looked for and deleted."""
+    gone = action in {sqlite3.SQLITE_DELETE, sqlite3.SQLITE_READ} and table == "requests"
+    return sqlite3.SQLITE_OK if gone else sqlite3.SQLITE_DENY
 
 
 def migrate(connection: sqlite3.Connection, where: str) -> None:

@@ -103,11 +103,28 @@ class People(Outbox):
         with asking(self.directory / "control.db") as connection:
             connection.execute(*asked)
 
+    def withdraw(self, act: Act) -> bool:
+        """Ask no longer; whether nobody has performed it, and nobody will.
+
+        Whoever performs an act strikes it from what is asked for in the transaction that keeps what became of it. So it
+        is either there to be withdrawn, or has its entry.
+        """
+        gone = "delete from requests where body = ?", (bodies.dump(act),)
+        if self.writable:
+            with self._control.transaction() as control:
+                return control.execute(*gone).rowcount > 0
+        with asking(self.directory / "control.db", withdraw=True) as connection:
+            return connection.execute(*gone).rowcount > 0
+
+    @contextmanager
+    def taking(self, act: Act) -> Iterator[bool]:
+        """Strike an act that was asked for, in one transaction with what is kept inside; whether it was still there.
+
+        Whoever holds `deciding` may do this, and nobody else: a tick takes its locks in that order.
+        """
+        with self._control.transaction() as control:
+            yield control.execute("delete from requests where body = ?", (bodies.dump(act),)).rowcount > 0
+
     def asked_for(self) -> list[Act]:
         """Acts that other processes asked for, oldest first."""
         return [bodies.act(body) for (body,) in self._control.rows("select body from requests order by seq")]
-
-    def performed(self, act: Act) -> None:
-        """Strike an act that was asked for."""
-        with self._control.transaction() as control:
-            control.execute("delete from requests where body = ?", (bodies.dump(act),))

@@ -9,6 +9,7 @@ from threading import Event, Thread
 from typing import Final, Self
 
 from monitor import clock
+from monitor.clock import iso
 from monitor.model import Act, Entry, Outcome, Verb
 from monitor.store import Store
 from monitor.triage import acting
@@ -26,6 +27,8 @@ LOOK: Final = timedelta(milliseconds=50)
 """How often whoever asked looks for the answer."""
 PATIENCE: Final = timedelta(seconds=5)
 """How long whoever asked waits for it."""
+LIFETIME: Final = timedelta(minutes=10)
+"""How old what is asked for may be: one who was killed while they waited asks for nothing half a day later."""
 
 
 def perform(app: App, act: Act, now: datetime) -> Entry:
@@ -75,13 +78,23 @@ def serve_requests(app: App, now: datetime) -> list[Entry]:
 
 def serve(store: Store, now: datetime) -> list[Entry]:
     """As `serve_requests`, by whoever has the state open for writing."""
-    return [_served(store, act, now) for act in store.asked_for()]
+    return [entry for act in store.asked_for() if (entry := _served(store, act, now))]
 
 
-def _served(store: Store, act: Act, now: datetime) -> Entry:
-    entry = guarded("requests", lambda: enact(store, act, now), lambda error: refuse(store, act, told(error)))
-    store.performed(act)
-    return entry
+def _served(store: Store, act: Act, now: datetime) -> Entry | None:
+    """What became of an act that was asked for; None if it was withdrawn meanwhile."""
+
+    def done() -> Entry | None:
+        with store.deciding(), store.taking(act) as there:
+            if there and now - act.at > LIFETIME:
+                return refuse(store, act, f"asked for at {iso(act.at)}, which is too long ago: ask again")
+            return enact(store, act, now) if there else None
+
+    def refused(error: Exception) -> Entry | None:
+        with store.deciding(), store.taking(act) as there:
+            return refuse(store, act, told(error)) if there else None
+
+    return guarded("requests", done, refused)
 
 
 class Serving:
@@ -131,14 +144,19 @@ def nothing(error: Exception) -> None:
 
 
 def ask(store: Store, act: Act, patience: timedelta = PATIENCE) -> Entry | None:
-    """What became of an act that the process which writes there was asked for; None if it has not answered yet.
+    """What became of an act that the process which writes there was asked for.
 
-    It stays asked for: whoever writes there next performs it.
+    None if it did not answer in time: then the act is withdrawn, and nothing comes of it any more. So it is if whoever
+    waits is interrupted.
     """
     store.ask_for(act)
-    until, pause = clock.ticks() + patience, Event()
-    while (entry := store.entry(act.key)) is None and clock.ticks() < until:
-        pause.wait(LOOK.total_seconds())
+    entry, until, pause = None, clock.ticks() + patience, Event()
+    try:
+        while (entry := store.entry(act.key)) is None and clock.ticks() < until:
+            pause.wait(LOOK.total_seconds())
+    finally:
+        if entry is None and not store.withdraw(act):
+            entry = store.entry(act.key)
     return entry
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from importlib.util import find_spec
 from typing import Final
 
 from monitor.errors import InputError
+from monitor.model import Part, State
 from monitor.notifiers.slack.client import SlackApi
 from monitor.settings import Settings, SlackSettings
 from monitor.worker.allowing import Allowed
@@ -39,6 +41,13 @@ def listening(app: App, api: SlackApi, settings: Settings, app_token: Callable[[
     answers = Answers(app, api, allowed, channels(settings))
     with allowed, Listener(app_token, answers.handle, answers.answer, api_url=slack.api_url):
         yield
+
+
+def with_buttons(app: App, now: datetime) -> None:
+    """What was posted while nobody listened gets its buttons: the cards of what is not over are brought up to date."""
+    live = [one.id for state in State if state.live for one in app.store.incidents(state)]
+    cards = [each for one in live for each in app.store.kept_true(one) if each.part is Part.CARD]
+    app.store.conclude({}, [], [], [], wanted=cards, at=now)
 
 
 def channels(settings: Settings) -> Mapping[str, tuple[str, ...]]:

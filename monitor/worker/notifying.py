@@ -29,8 +29,8 @@ class Notifying:
         The workspace, None if none is configured: all that use its token keep its pace together.
     """
 
-    def __init__(self, settings: Settings, logins: Logins, stop: Event) -> None:
-        self._settings, self._logins, self._stop = settings, logins, stop
+    def __init__(self, settings: Settings, logins: Logins, stop: Event, *, listens: bool = True) -> None:
+        self._settings, self._logins, self._stop, self._listens = settings, logins, stop, listens
         self._slack = settings.slack
         self._url = settings.slack.api_url if settings.slack else API
         self.api = None
@@ -74,7 +74,7 @@ class Notifying:
         if one.url is not None:
             return WebhookNotifier(name, self.webhook(one.url), Pacer(self._stop), api=self._url)
         if self._slack is not None and self.api is not None and one.channel:
-            interactive = self._slack.app_token is not None
+            interactive = self._listens and self._slack.app_token is not None
             return SlackNotifier(name, self.api, one.channel, interactive=interactive, charts=one.charts)
         return plugin(name, one, self._logins)
 

@@ -40,7 +40,7 @@ class Watch:
 
     `origins` are the ids of the workspaces that sources read, by the source's name: one id under two names would count
     every row twice. `portals` are where people read the rows of the same sources. `slack` is the workspace that the
-    notifiers share, None without one; while `people` is entered, they can act from there.
+    notifiers share, None without one; while `people` is entered, they can act from there, if it `listens`.
     """
 
     app: App
@@ -50,6 +50,7 @@ class Watch:
     portals: Mapping[str, Portal]
     slack: SlackApi | None = None
     people: AbstractContextManager[None] = field(default_factory=nullcontext)
+    listens: bool = False
 
 
 @contextmanager
@@ -64,11 +65,13 @@ def watch(
     notifiers: tuple[Notifier, ...] = (),
     console: Callable[[str], Notifier] | None = None,
     progress: Progress = silent,
+    listens: bool = True,
 ) -> Iterator[Watch]:
     """Everything that is watched, and last mintwatch itself. Nothing is asked of anybody yet.
 
     Once `stop` is set, nothing in it waits any longer. Besides `notifiers` those of the settings are told if there is a
-    `console`, which makes one of kind `console` of that name.
+    `console`, which makes one of kind `console` of that name, and those are told by the routes of the settings. Unless
+    it `listens`, nobody can act from Slack, and nothing that is posted there asks for it.
 
     Raises
     ------
@@ -84,7 +87,7 @@ def watch(
         places = Places(logins, stop, closing)
         sources = [_source(one, places) for one in chosen]
         backlogs = {one.name: _backlog(one.workspace) for one in chosen}
-        notifying = Notifying(settings, logins, stop)
+        notifying = Notifying(settings, logins, stop, listens=listens)
         portals = {one.name: _portal(one, logins) for one in chosen}
         app = App(
             (*sources, HealthSource(store)),
@@ -105,10 +108,11 @@ def watch(
         _remember(store, sources, origins)
         slack = settings.slack
         people: AbstractContextManager[None] = nullcontext()
-        if slack and slack.app_token and notifying.api:
+        if listens and slack and slack.app_token and notifying.api:
             people = listening(app, notifying.api, settings, logins.revealing(slack.app_token))
         workspaces = tuple(places.workspaces.values())
-        yield Watch(app, {**every, NAME: quickest}, workspaces, origins, portals, notifying.api, people)
+        heard = not isinstance(people, nullcontext)
+        yield Watch(app, {**every, NAME: quickest}, workspaces, origins, portals, notifying.api, people, heard)
 
 
 def _remember(store: Store, sources: Sequence[LogAnalyticsSource], origins: Mapping[str, str]) -> None:

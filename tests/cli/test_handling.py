@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import typer
 
 from monitor import clock
 from monitor.cli import acting
@@ -185,14 +186,26 @@ def test_while_a_daemon_has_the_state_it_is_asked(mintwatch: Command, state: Pat
     assert {one["who"] for one in lines} == {me().id}
 
 
-def test_what_nobody_answered_is_done_by_whoever_writes_next(
+def test_what_nobody_answered_is_not_done_and_has_a_code_of_its_own(
     mintwatch: Command, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = acting.act(Verb.ACKNOWLEDGE, clock.now(), incident="aa11")
-    with Store(state):
-        assert not acting.perform(state, [asked], timedelta(0))
-    assert "stays asked for" in capsys.readouterr().err
-    assert mintwatch("incidents", "ack", "aa22", "--state", state).code == 0
+    asked = [acting.act(Verb.ACKNOWLEDGE, clock.now(), incident=one) for one in ("aa11", "aa22")]
+    with Store(state), pytest.raises(typer.Exit) as caught:
+        acting.perform(state, asked, timedelta(0))
+    assert caught.value.exit_code == acting.UNANSWERED
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1] == "error: aa22: not done: whoever writes to the state has not answered within 0 s; ask again"
+    assert mintwatch("incidents", "ack", "aa22", "--state", state).err == ""
+    assert standing(state, "aa11") is State.OPEN
+
+
+def test_what_somebody_asked_who_was_killed_is_said_by_whoever_does_it(mintwatch: Command, state: Path) -> None:
+    with Store(state, write=False) as store:
+        store.ask_for(acting.act(Verb.ACKNOWLEDGE, clock.now(), incident="aa11"))
+    said = mintwatch("incidents", "ack", "aa22", "--state", state)
+    assert (said.code, said.out) == (0, "aa22: acknowledged\n")
+    assert said.err.startswith(f"note: aa11: acknowledge, asked for by {me().id} at ")
+    assert said.err.endswith(": done: acknowledged\n")
     assert standing(state, "aa11") is State.ACKNOWLEDGED
 
 

@@ -206,8 +206,9 @@ def test_a_tick_tells_the_notifiers_of_the_settings_by_their_routes(
     with LocalSlack() as slack:
         alerts, quiet = slack.channel("alerts"), slack.channel("quiet")
         monkeypatch.setenv("BOT", slack.token)
+        monkeypatch.setenv("APP", slack.app_token)
         telling = f"""\
-slack: {{token: {{env: BOT}}, api_url: "{slack.url}"}}
+slack: {{token: {{env: BOT}}, app_token: {{env: APP}}, api_url: "{slack.url}"}}
 notifiers:
   alerts: {{kind: slack, channel: {alerts.id}, charts: false}}
   quiet: {{kind: slack, channel: {quiet.id}, charts: false}}
@@ -227,6 +228,7 @@ identities: identities.yml
         assert (said.code, said.json["failures"]) == (0, [])
         assert "ann" in alerts.messages[0].text + str(alerts.messages[0].blocks)
         assert (alerts.posted > 0, quiet.posted) == (True, 0)
+        assert not any("'button'" in str(one.blocks) for one in alerts.messages)  # nobody listens after a tick
         assert len(list((watched.folder / "messages").iterdir())) == 1
 
 

@@ -10,15 +10,16 @@ from threading import Barrier
 
 import pytest
 
+from monitor import clock
 from monitor.errors import StateError
 from monitor.kql import DuckEngine
-from monitor.model import Act, Incident, Level, Matcher, Outcome, Part, Person, Reason, State, Verb, Wanted
+from monitor.model import Act, Entry, Incident, Level, Matcher, Outcome, Part, Person, Reason, State, Verb, Wanted
 from monitor.rules import Rule
 from monitor.store import Store
 from monitor.store.control import asking
 from monitor.testing.sources import ScriptedSource
 from monitor.worker import tick
-from monitor.worker.acting import Serving, ask, enact, perform, refuse, serve_requests, warn
+from monitor.worker.acting import Serving, ask, enact, perform, refuse, serve, serve_requests, warn
 from tests.worker.scripts import DAY, HOUR, MINUTE, NOON, Memory, app, burst, tenant
 
 ANN = Person("U1", "ann", "T1")
@@ -137,24 +138,77 @@ def test_another_process_asks_and_is_answered(engine: DuckEngine, tmp_path: Path
     with Store(tmp_path) as store, Store(tmp_path, write=False) as other:
         put(store, "i1")
         with Serving(app([], [], store, engine), timedelta(milliseconds=20)):
-            entry = ask(other, act())
+            asked = act(at=clock.now())
+            entry = ask(other, asked)
             assert entry is not None
-            assert (entry.outcome, entry.act) == (Outcome.DONE, act())
-            assert ask(other, act(key="b")) == other.entry("b")
+            assert (entry.outcome, entry.act) == (Outcome.DONE, asked)
+            assert ask(other, act(key="b", at=clock.now())) == other.entry("b")
         assert store.asked_for() == []
 
 
-def test_what_was_asked_of_nobody_is_done_by_whoever_comes(engine: DuckEngine, tmp_path: Path) -> None:
+def test_what_nobody_answers_in_time_is_withdrawn(engine: DuckEngine, tmp_path: Path) -> None:
     with Store(tmp_path) as store, Store(tmp_path, write=False) as other:
         put(store, "i1")
         assert ask(other, act(), timedelta(0)) is None
-        assert [one.outcome for one in serve_requests(app([], [], store, engine), NOON)] == [Outcome.DONE]
-        assert other.entry("k") is not None
+        assert serve_requests(app([], [], store, engine), NOON) == []
+        assert (store.entries(), store.asked_for()) == ([], [])
+
+
+def test_what_was_asked_by_one_who_was_killed_is_done_within_minutes_or_refused(
+    engine: DuckEngine, tmp_path: Path
+) -> None:
+    with Store(tmp_path) as store, Store(tmp_path, write=False) as other:
+        put(store, "i1")
+        for key in ("a", "b"):
+            other.ask_for(act(key=key))
+            late = timedelta(minutes=9 if key == "a" else 11)
+            (entry,) = serve_requests(app([], [], store, engine), NOON + late)
+            assert entry == store.entry(key)
+        assert [one.outcome for one in store.entries()] == [Outcome.DONE, Outcome.REFUSED]
+        assert store.entries()[1].said == f"asked for at {clock.iso(NOON)}, which is too long ago: ask again"
+        assert store.asked_for() == []
+
+
+def test_what_is_asked_for_is_done_or_withdrawn_and_never_both(tmp_path: Path) -> None:
+    with Store(tmp_path) as store, Store(tmp_path, write=False) as other:
+        put(store, "i1")
+        with ThreadPoolExecutor(2) as pool:
+            for number in range(60):
+                asked = act(key=f"k{number}")
+                other.ask_for(asked)
+                start = Barrier(2)
+
+                def withdraw(asked: Act = asked, start: Barrier = start) -> bool:
+                    start.wait()
+                    return other.withdraw(asked)
+
+                def answer(start: Barrier = start) -> list[Entry]:
+                    start.wait()
+                    return serve(store, NOON)
+
+                withdrawn, served = pool.submit(withdraw), pool.submit(answer)
+                assert withdrawn.result() is not bool(served.result())
+                assert withdrawn.result() is (other.entry(asked.key) is None)
+
+
+def test_an_act_that_fails_stays_neither_half_done_nor_asked_for(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        put(store, "i1")
+        asked = act(Verb.SILENCE, until=None, matchers=(Matcher("rule", "=", "r"),))
+        store.ask_for(asked)
+        (entry,) = serve(store, NOON)
+        assert (entry.outcome, store.asked_for(), store.silences()) == (Outcome.REFUSED, [], [])
 
 
 @pytest.mark.parametrize("sql", ["delete from requests", "select * from incidents", "update incidents set state = ''"])
 def test_whoever_may_ask_may_do_nothing_else(tmp_path: Path, sql: str) -> None:
     with Store(tmp_path), pytest.raises(StateError), asking(tmp_path / "control.db") as connection:
+        connection.execute(sql)
+
+
+@pytest.mark.parametrize("sql", ["insert into requests (body) values ('')", "delete from acts", "select * from acts"])
+def test_whoever_may_withdraw_may_do_nothing_else(tmp_path: Path, sql: str) -> None:
+    with Store(tmp_path), pytest.raises(StateError), asking(tmp_path / "control.db", withdraw=True) as connection:
         connection.execute(sql)
 
 
