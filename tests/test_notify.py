@@ -222,7 +222,7 @@ def test_facts_say_who_from_where_and_at_what() -> None:
     rules = {"sp-issuance-spike": rule(), "new-prefix": rule(id="new-prefix", new=["prefix"])}
     made = compose(Told(decision(), incident(*found), found, AT, rules, NAMES))
     assert made.facts == (
-        ("Identity", "sp-build-agent · service principal · 0f3c9a51"),
+        ("Identity", f"sp-build-agent · service principal · {OID}"),
         ("Owner", "unknown"),
         ("From", "203.0.113.0/24"),
         ("Vault", "kv-prod"),

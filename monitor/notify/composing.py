@@ -143,13 +143,18 @@ def lived(
 ) -> tuple[datetime, datetime]:
     """When the facts behind it began and ended, as far as they are known, else the edges of buckets; never after `now`.
 
-    A bucket may end long after the last that was seen of it.
+    A bucket may end long after the last that was seen of it. A finding whose facts are not known says nothing of the
+    time if others' facts lie in its bucket: it is mostly about the same.
     """
-    seen = {one.finding.key: one.rows for one in shown if one.rows and not one.cut}
-    since = min(min((row.first_at for row in seen.get(one.key, ())), default=one.bucket) for one in findings)
-    until = max(
-        max((row.last_at for row in seen.get(one.key, ())), default=min(one.bucket_end, one.time)) for one in findings
-    )
+    rows = [row for one in shown if not one.cut for row in one.rows]
+    seen = {one.finding.key for one in shown if one.rows and not one.cut}
+    others = [
+        one
+        for one in findings
+        if one.key not in seen and not any(one.bucket <= row.first_at < one.bucket_end for row in rows)
+    ]
+    since = min([*(row.first_at for row in rows), *(one.bucket for one in others)])
+    until = max([*(row.last_at for row in rows), *(min(one.bucket_end, one.time) for one in others)])
     since = min(max(since, incident.first_at), now)
     return since, max(since, min(until, now))
 

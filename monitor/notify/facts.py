@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from monitor.frames import JOINED
 from monitor.model import Finding, Incident, Name, Owner, Owners
 from monitor.notify.showing import Shown, named
-from monitor.notify.wording import RESOURCES, network, short, who
+from monitor.notify.wording import RESOURCES, network, who
 from monitor.rules import Rule
 
 SUBJECTS: Final = {
@@ -139,7 +139,7 @@ def _subject(subject: str, names: Mapping[str, Name]) -> str:
     if kind != "identity":
         return value
     name = names.get(value)
-    return " · ".join(part for part in (_decoration(name), short(value)) if part)
+    return " · ".join(part for part in (_decoration(name), value.rpartition(":")[2]) if part)
 
 
 def _decoration(name: Name | None) -> str:
