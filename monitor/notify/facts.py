@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from monitor.frames import JOINED
+from monitor.hostile import clean, clip
 from monitor.model import Finding, Incident, Name, Owner, Owners
 from monitor.notify.showing import Shown, named
 from monitor.notify.wording import RESOURCES, network, who
@@ -145,7 +146,7 @@ def _subject(subject: str, names: Mapping[str, Name]) -> str:
 def _decoration(name: Name | None) -> str:
     if not name:
         return ""
-    return " · ".join(part for part in (name.name, name.kind.replace("_", " ")) if part)
+    return " · ".join(part for part in (clip(clean(name.name), 80), name.kind.replace("_", " ")) if part)
 
 
 def _members(findings: Sequence[Finding], names: Mapping[str, Name]) -> str:
