@@ -144,7 +144,7 @@ def lived(
     """When the facts behind it began and ended, as far as they are known, else the edges of buckets; never after `now`.
 
     A bucket may end long after the last that was seen of it. A finding whose facts are not known says nothing of the
-    time if others' facts lie in its bucket: it is mostly about the same.
+    time if others' facts lie in its bucket: it is mostly about the same. What lies before the given findings counts.
     """
     rows = [row for one in shown if not one.cut for row in one.rows]
     seen = {one.finding.key for one in shown if one.rows and not one.cut}
@@ -155,7 +155,8 @@ def lived(
     ]
     since = min([*(row.first_at for row in rows), *(one.bucket for one in others)])
     until = max([*(row.last_at for row in rows), *(min(one.bucket_end, one.time) for one in others)])
-    since = min(max(since, incident.first_at), now)
+    unread = incident.first_at < min(one.bucket for one in findings)
+    since = min(incident.first_at if unread else max(since, incident.first_at), now)
     return since, max(since, min(until, now))
 
 

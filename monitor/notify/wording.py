@@ -309,7 +309,7 @@ def _said(finding: Finding, rule: Rule | None) -> str:
 def _counted(finding: Finding, rule: Rule, much: str, span: str) -> str:
     """A detector's bare count with its unit."""
     once = finding.observed == 1
-    if _pinned(rule):
+    if _pinned(rule) or (once and rule.measure.name == "distinct" and finding.high <= 1):
         return "It did this"
     if once and rule.measure.name == "events" and finding.detector == "limit":
         return "It did this once"

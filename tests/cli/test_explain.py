@@ -29,7 +29,7 @@ def test_it_tells_findings_baseline_evidence_and_every_decision(
 ) -> None:
     said = mintwatch("explain", incident, "--state", state, "--rules", rules)
     assert said.code == 0
-    for part in (incident, "payroll", OID, "failures", "limit 10", "20.1.2.3", "opened", "at this time of day"):
+    for part in (incident, "payroll", OID, "failures", "alerts from 10", "20.1.2.3", "opened", "at this time of day"):
         assert part in said.out, part
     story = mintwatch("explain", incident, "--state", state, "--rules", rules, "--json").json
     assert story["incident"] == incident
