@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,12 +18,18 @@ from monitor.store.opening import moment, stamp
 _QUEUED: Final = """seq, key, notifier, incident, part, about, revision, ref, tries, not_before, wanted_at, since_at,
     error, permanent, state = 'sending'"""
 _WAITS: Final = "(? is null or notifier = ?) and state in ('new', 'sending')"
+LONGEST: Final = timedelta(minutes=10)
+"""No message is put off for longer. What seems to be was put off by a clock that was ahead, and is due."""
+EACH: Final = frozenset({Part.NEWS, Part.CHART})
+"""What is sent each time it is wanted; of everything else there is one, which is brought up to date."""
+_AWAKE: Final = """(not_before <= ? or not_before > ?) and not exists (
+    select * from rests where rests.notifier = outbox.notifier and rests.since_at <= ? and rests.until_at > ?)"""
 _FREE: Final = """not exists (
     select * from outbox as earlier
     where earlier.notifier = outbox.notifier and earlier.incident = outbox.incident and +earlier.ref = ''
     and +earlier.state in ('new', 'sending') and earlier.part in ('card', 'news')
     and (earlier.rank, earlier.seq) < (outbox.rank, outbox.seq))"""
-"""Nothing overtakes the first message of its incident, or earlier news of it; the + has it look at one incident only."""
+"""Nothing overtakes the first message of its incident, or earlier news of it; with + it looks at one incident only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +57,23 @@ class Outbox(Health):
         finally:
             self._listeners.remove(told)
 
-    def want(self, wanted: Iterable[Wanted], at: datetime) -> None:
-        """Queue messages; what is kept up to date is queued again, news and charts are not."""
-        with self._control.transaction() as control:
-            self._queue(control, wanted, at)
-
     def due(self, at: datetime, notifier: str | None = None, most: int = -1) -> list[Queued]:
         """What may be tried now, in the order in which it should; what waits for an earlier message is left out.
 
         For all notifiers unless one is named; all of it unless `most` says how many.
         """
         rows = self._control.rows(
-            f"select {_QUEUED} from outbox where {_WAITS} and not_before <= ? and {_FREE} order by rank, seq limit ?",  # noqa: S608
-            (notifier, notifier, stamp(at), most),
+            f"select {_QUEUED} from outbox where {_WAITS} and {_AWAKE} and {_FREE} order by rank, seq limit ?",  # noqa: S608
+            (notifier, notifier, stamp(at), stamp(at + LONGEST), stamp(at), stamp(at), most),
         )
         return list(map(_queued, rows))
 
     def next_due(self, notifier: str | None = None) -> datetime | None:
-        """When something that waits may be tried next; in the past if it may be now, None if nothing waits."""
+        """When something that waits and is not `due` may be tried next; in the past if it is, None if nothing waits."""
         (at,) = self._control.row(
-            f"select min(not_before) from outbox where {_WAITS} and {_FREE}",  # noqa: S608
+            f"""select min(max(not_before, coalesce(
+                (select until_at from rests where rests.notifier = outbox.notifier), '')))
+                from outbox where {_WAITS} and {_FREE}""",  # noqa: S608
             (notifier, notifier),
         )
         return moment(at) if at else None
@@ -94,20 +98,26 @@ class Outbox(Health):
     def postpone(
         self, one: Queued, until: datetime, error: str, *, unsure: bool = False, permanent: bool = False
     ) -> None:
-        """Keep that a try, or a look-up, failed and when the next may begin; `unsure` if it may have been sent."""
+        """Keep that a try, or a look-up, failed and when the next may begin; `unsure` if it may have been sent.
+
+        That is never longer than `LONGEST` from now; a notifier that wants more is let `rest`.
+        """
         with self._control.transaction() as control:
             control.execute(
                 "update outbox set state = ?, not_before = ?, error = ?, permanent = ?, tries = ? where seq = ?",
                 ("sending" if unsure else "new", stamp(until), error, permanent, one.tries + 1, one.seq),
             )
 
-    def rest(self, notifier: str, until: datetime) -> None:
-        """Let nothing that waits for a notifier be tried before then."""
+    def rest(self, notifier: str, at: datetime, until: datetime) -> None:
+        """Let nothing for a notifier be tried before then, be it wanted later; a rest it has is not made shorter.
+
+        A rest that seems to begin only later was begun by a clock that was ahead, and is none.
+        """
         with self._control.transaction() as control:
             control.execute(
-                """update outbox set not_before = ? where notifier = ? and state in ('new', 'sending')
-                   and not_before < ?""",
-                (stamp(until), notifier, stamp(until)),
+                """insert into rests values (?, ?, ?) on conflict (notifier) do update set since_at = excluded.since_at,
+                   until_at = iif(since_at > excluded.since_at, excluded.until_at, max(until_at, excluded.until_at))""",
+                (notifier, stamp(at), stamp(until)),
             )
 
     def reconsider(self, notifier: str, at: datetime) -> None:
@@ -119,17 +129,25 @@ class Outbox(Health):
                 (stamp(at), notifier, stamp(at)),
             )
 
-    def lose(self, one: Queued, error: str) -> None:
-        """Give up one message, unless it is wanted anew."""
-        with self._control.transaction() as control:
-            control.execute("update outbox set state = 'lost', error = ? where seq = ?", (error, one.seq))
+    def lose(self, one: Queued, error: str, *, unsure: bool = False) -> bool:
+        """Give up one message, unless it is wanted anew: then that is False, and nothing is changed.
 
-    def give_up(self, before: datetime) -> list[Queued]:
-        """Give up what has waited since before then; oldest first."""
+        If it is `unsure` whether it was sent, it is looked for before it is ever sent again.
+        """
+        with self._control.transaction() as control:
+            changed = control.execute(
+                "update outbox set state = 'lost', error = ?, unsure = ? where seq = ? and revision = ?",
+                (error, unsure, one.seq, one.revision),
+            )
+            return changed.rowcount > 0
+
+    def give_up(self, before: datetime, served: Iterable[str]) -> list[Queued]:
+        """Give up what has waited since before then for notifiers that nobody serves any more; oldest first."""
         with self._control.transaction() as control:
             rows = control.execute(
-                f"update outbox set state = 'lost' where state in ('new', 'sending') and wanted_at < ? returning {_QUEUED}",  # noqa: S608, E501
-                (stamp(before),),
+                f"""update outbox set unsure = (state = 'sending'), state = 'lost' where state in ('new', 'sending')
+                    and wanted_at < ? and notifier not in (select value from json_each(?)) returning {_QUEUED}""",  # noqa: S608
+                (stamp(before), json.dumps(list(served))),
             ).fetchall()
         return sorted(map(_queued, rows), key=lambda one: (one.wanted_at, one.seq))
 
@@ -191,22 +209,32 @@ class Outbox(Health):
 
     def _queue(self, control: sqlite3.Connection, wanted: Iterable[Wanted], at: datetime) -> None:
         """Queue messages within a transaction of somebody else's; who listens is told when they look."""
-        control.executemany(
-            """insert into outbox (key, notifier, incident, part, rank, about, state, not_before, wanted_at, since_at)
-               values (?, ?, ?, ?, ?, ?, 'new', ?, ?, ?) on conflict (notifier, incident, part, about) do update set
-               revision = revision + 1, wanted_at = excluded.wanted_at,
-               since_at = case when state in ('sent', 'lost') then excluded.since_at else since_at end,
-               not_before = case when state in ('sent', 'lost') then excluded.not_before else not_before end,
-               tries = case when state = 'lost' then 0 else tries end,
-               state = case when state = 'sending' then state else 'new' end
-               where part not in ('news', 'chart')""",
-            [
-                (_key(one), one.notifier, one.incident, one.part, one.part.rank, one.about, *3 * [stamp(at)])
-                for one in wanted
-            ],
-        )
+        for one in (_numbered(control, each) for each in wanted):
+            control.execute(
+                """insert into outbox
+                   (key, notifier, incident, part, rank, about, state, not_before, wanted_at, since_at)
+                   values (?, ?, ?, ?, ?, ?, 'new', ?, ?, ?) on conflict (notifier, incident, part, about) do update set
+                   revision = revision + 1, wanted_at = excluded.wanted_at,
+                   since_at = iif(state = 'sent' or (state = 'lost' and not unsure), excluded.since_at, since_at),
+                   not_before = iif(state in ('sent', 'lost'), excluded.not_before, not_before),
+                   tries = iif(state = 'lost', 0, tries), unsure = 0,
+                   state = iif(state = 'sending' or (state = 'lost' and unsure), 'sending', 'new')""",
+                (_key(one), one.notifier, one.incident, one.part, one.part.rank, one.about, *3 * [stamp(at)]),
+            )
         for told in self._listeners:
             told()  # whoever looks now waits for the end of the transaction
+
+
+def _numbered(control: sqlite3.Connection, one: Wanted) -> Wanted:
+    """It, told from what was wanted before with the same words: two ticks of one time may decide the same twice."""
+    if one.part not in EACH:
+        return one
+    (alike,) = control.execute(
+        """select count(*) from outbox where notifier = ? and incident = ? and part = ?
+           and (about = ? or about like ? || ' _%')""",
+        (one.notifier, one.incident, one.part, one.about, one.about),
+    ).fetchone()
+    return replace(one, about=f"{one.about} {alike + 1}") if alike else one
 
 
 def _key(one: Wanted) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import RLock
 
-from monitor.model import Act, Entry, Incident, Link, Outcome, Part, Silence, Wanted
+from monitor.model import Act, Decision, Entry, Incident, Link, Outcome, Part, Silence, Wanted
 from monitor.store import bodies
 from monitor.store.control import asking
 from monitor.store.opening import stamp
@@ -29,7 +30,12 @@ class People(Outbox):
             yield
 
     def record(
-        self, entry: Entry, incident: Incident | None, silences: Iterable[Silence], wanted: Iterable[Wanted]
+        self,
+        entry: Entry,
+        incident: Incident | None,
+        silences: Iterable[Silence],
+        wanted: Iterable[Wanted],
+        decisions: Iterable[Decision] = (),
     ) -> None:
         """Keep what a person did and everything that follows from it, in one transaction."""
         with self._control.transaction() as control:
@@ -47,6 +53,7 @@ class People(Outbox):
                 "insert or replace into silences values (?, ?, ?)",
                 [(one.id, stamp(one.expires_at), bodies.dump(one)) for one in silences],
             )
+            self._decide(control, decisions)
             self._queue(control, wanted, act.at)
 
     def entry(self, key: str) -> Entry | None:
@@ -83,6 +90,15 @@ class People(Outbox):
             (incident, Part.CARD, Part.LOG),
         )
         return [Wanted(notifier, incident, Part(part)) for notifier, part in rows]
+
+    def unkept(self, incident: str) -> list[str]:
+        """Notifiers that have news of an incident, and no message about it that is changed when it changes."""
+        rows = self._control.rows(
+            """select notifier from outbox where incident = ? group by notifier
+               having sum(part = 'news') > 0 and sum(part = 'card') = 0 order by notifier""",
+            (incident,),
+        )
+        return [str(notifier) for (notifier,) in rows]
 
     def links(self, incident: str) -> list[Link]:
         """What an incident has in common with others, seen from it."""
@@ -128,3 +144,23 @@ class People(Outbox):
     def asked_for(self) -> list[Act]:
         """Acts that other processes asked for, oldest first."""
         return [bodies.act(body) for (body,) in self._control.rows("select body from requests order by seq")]
+
+    def _decide(self, control: sqlite3.Connection, decisions: Iterable[Decision]) -> None:
+        """Keep decisions within a transaction of somebody else's."""
+        control.executemany(
+            """insert into decisions (incident, notifier, at, reason, because, surprise, level, findings)
+               values (?, ?, ?, ?, ?, ?, ?, ?)""",
+            [
+                (
+                    one.incident,
+                    one.notifier,
+                    stamp(one.at),
+                    one.reason,
+                    one.because,
+                    one.surprise,
+                    one.level,
+                    one.findings,
+                )
+                for one in decisions
+            ],
+        )

@@ -71,7 +71,7 @@ class Store(People):
             control.executemany("insert or replace into judged_upto values (?, ?)", list((upto or {}).items()))
             control.execute("delete from changes where seq <= ?", (settled,))
             control.executemany(
-                "insert or ignore into findings values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "insert or ignore into findings values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         finding.key,
@@ -83,6 +83,9 @@ class Store(People):
                         decision.reason,
                         decision.told,
                         bodies.dump(finding),
+                        finding.surprise,
+                        finding.level.rank,
+                        stamp(max(finding.time, finding.judged_at)),
                     )
                     for finding, incident, decision in findings
                 ],
@@ -92,22 +95,7 @@ class Store(People):
                    state = excluded.state, last_at = excluded.last_at, body = excluded.body""",  # keeps its place
                 [(one.id, one.subject, one.state, stamp(one.last_at), bodies.dump(one)) for one in incidents],
             )
-            control.executemany(
-                f"insert into decisions ({_DECIDED}) values (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-                [
-                    (
-                        one.incident,
-                        one.notifier,
-                        stamp(one.at),
-                        one.reason,
-                        one.because,
-                        one.surprise,
-                        one.level,
-                        one.findings,
-                    )
-                    for one in decisions
-                ],
-            )
+            self._decide(control, decisions)
             control.executemany(
                 "insert or ignore into links values (?, ?, ?)",
                 [(one.incident, one.other, one.because) for one in links],
@@ -136,6 +124,18 @@ class Store(People):
         else:  # one question for both would read all of them
             rows = self._control.rows(f"{columns} where incident = ? {order}", (incident,))
         return [(bodies.finding(body), one, reason) for body, one, reason in rows]
+
+    def strongest(self, incident: str, most: int, since: datetime | None = None, after: int = 0) -> list[Finding]:
+        """The strongest findings of an incident, the strongest first; `after` so many of them.
+
+        Only those that could be told, or were judged, at or after `since`, if that is given.
+        """
+        rows = self._control.rows(
+            """select body from findings where incident = ? and counted_at >= ?
+               order by surprise desc, rank desc, time, key limit ? offset ?""",
+            (incident, stamp(since) if since else "", most, after),
+        )
+        return [bodies.finding(body) for (body,) in rows]
 
     def spoke(self, window: Window) -> list[tuple[str, str, datetime, datetime]]:
         """(rule, subject, bucket, time) of the findings whose bucket starts in the window."""
@@ -194,11 +194,12 @@ class Store(People):
         )
         return [bodies.decision(*row) for row in rows]
 
-    def decisions(self, incident: str) -> list[Decision]:
-        """Every decision about one incident, in order."""
+    def decisions(self, incident: str, notifier: str | None = None, without: Iterable[Reason] = ()) -> list[Decision]:
+        """Every decision about one incident, in order; of one notifier, if named, and without some reasons."""
         rows = self._control.rows(
-            f"select {_DECIDED} from decisions where incident = ? order by seq",  # noqa: S608
-            (incident,),
+            f"""select {_DECIDED} from decisions where incident = ? and (? is null or notifier = ?)
+                and reason not in (select value from json_each(?)) order by seq""",  # noqa: S608
+            (incident, notifier, notifier, json.dumps(list(without))),
         )
         return [bodies.decision(*row) for row in rows]
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from threading import Event, Thread
 from typing import Final, Self
 
 from monitor import clock
 from monitor.clock import iso
-from monitor.model import Act, Entry, Outcome, Verb
+from monitor.model import Act, Decision, Entry, Incident, Outcome, Part, Reason, Verb, Wanted
 from monitor.store import Store
 from monitor.triage import acting
 from monitor.worker.app import App
+from monitor.worker.composing import about
 from monitor.worker.guard import guarded, told
 
 log = logging.getLogger("mintwatch.worker")
@@ -51,14 +52,31 @@ def enact(store: Store, act: Act, now: datetime) -> Entry:
             acted = acting.act(act, incident, now, silence)
             entry = Entry(act, acted.outcome, acted.said)
             done = acted.outcome is Outcome.DONE and incident is not None
-            store.record(
-                entry,
-                acted.incident,
-                [acted.silence] if acted.silence else [],
-                store.kept_true(incident.id) if incident is not None and done else (),
-            )
+            kept = store.kept_true(incident.id) if incident is not None and done else []
+            closed = _closings(store, acted.incident, act, now)
+            silences = [acted.silence] if acted.silence else []
+            store.record(entry, acted.incident, silences, [*kept, *_news(closed)], closed)
     _log(entry)
     return entry
+
+
+def _closings(store: Store, incident: Incident | None, act: Act, now: datetime) -> list[Decision]:
+    """That a person closed it, to all that were told of it and have no message that changes: it is over there, too."""
+    if incident is None or incident.state.live:
+        return []
+    last, because = store.told([incident.id]), f"by {act.who.shown}"
+    stood = incident.surprise, incident.level, incident.heard
+    return [
+        Decision(incident.id, name, now, Reason.RESOLVED, because, *stood)
+        for name in store.unkept(incident.id)
+        if (one := last.get((incident.id, name)))
+        and one.reason is not Reason.RESOLVED
+        and (incident.reopened_at is None or one.at >= incident.reopened_at)
+    ]
+
+
+def _news(decisions: Iterable[Decision]) -> list[Wanted]:
+    return [Wanted(one.notifier, one.incident, Part.NEWS, about(one)) for one in decisions]
 
 
 def refuse(store: Store, act: Act, why: str) -> Entry:

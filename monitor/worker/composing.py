@@ -11,12 +11,15 @@ from typing import Final
 from monitor import charts
 from monitor.clock import iso
 from monitor.errors import StateError
-from monitor.model import Decision, Delivery, Digest, Finding, Incident, Message, Part, Queued, Reason
+from monitor.model import Decision, Delivery, Digest, Finding, Incident, Message, Part, Queued, Reason, Silence
 from monitor.notify import Shown, Told, compose, gathered, worst
+from monitor.notify.standing import SILENT
 from monitor.ports import Notifier
 from monitor.rules import Rule
+from monitor.triage import labels, matches
 from monitor.worker.app import App
 from monitor.worker.bands import band, counts
+from monitor.worker.deciding import silences
 from monitor.worker.evidence import evidence
 from monitor.worker.guard import guarded
 from monitor.worker.judging import hear
@@ -25,6 +28,10 @@ from monitor.worker.pointing import point
 RULES: Final = 3
 """Of how many rules the facts are shown, each by its strongest finding."""
 ROWS: Final = 8
+MOST: Final = 500
+"""How many findings explain a message, the strongest; an incident may have any number."""
+PAGES: Final = 20
+"""Among how many times as many they are looked for, where some are silenced."""
 LINKED: Final = 8
 """How many incidents are named that have something in common with one."""
 KEPT: Final = 512
@@ -32,7 +39,10 @@ KEPT: Final = 512
 
 
 def about(decision: Decision) -> str:
-    """What tells the news of one decision from those of another about the same incident."""
+    """What tells the news of one decision from those of another about the same incident.
+
+    The outbox numbers those of decisions of one time and reason, in their order, from the second on.
+    """
     return f"{iso(decision.at)} {decision.reason}"
 
 
@@ -59,7 +69,7 @@ class Composer:
         incident = self.app.store.incident(one.wanted.incident)
         if incident is None:
             raise StateError(f"{self.app.store.directory}: no incident {one.wanted.incident}, of which a message waits")
-        findings = [each for each, _, _ in self.app.store.findings(incident.id)]
+        findings = self._explaining(incident)
         message = self._message(one, incident, findings, now)
         thread = "" if part is Part.CARD else self.app.store.ref(notifier.name, incident.id, Part.CARD)
         picture = self._picture(findings, message) if part is Part.CHART else b""
@@ -67,8 +77,7 @@ class Composer:
 
     def _message(self, one: Queued, incident: Incident, findings: Sequence[Finding], now: datetime) -> Message:
         store = self.app.store
-        decisions = store.decisions(incident.id)
-        decisions = [each for each in decisions if each.notifier == one.wanted.notifier] or decisions
+        decisions = store.decisions(incident.id, one.wanted.notifier, SILENT) or store.decisions(incident.id)
         decision = _decision(one, decisions)
         links = store.links(incident.id)[:LINKED]
         others = {each.id: each for each in store.these([link.other for link in links])}
@@ -97,15 +106,40 @@ class Composer:
     def _digest(self, one: Queued, now: datetime) -> Digest:
         store, storm = self.app.store, one.wanted.incident
         members = store.these([each.incident for each in store.stormed(storm, one.wanted.notifier)])
-        findings = {each.id: [found for found, _, _ in store.findings(each.id)] for each in worst(members)}
+        findings = {each.id: self._explaining(each) for each in worst(members)}
         named = [found for each in findings.values() for found in each]
         names = store.names(_named(named, worst(members)))
         return gathered(storm, one.wanted.notifier, members, findings, self._rules, names, now)
 
+    def _explaining(self, incident: Incident) -> list[Finding]:
+        """Its strongest findings, the strongest first: those by which it speaks, or of all if there are none.
+
+        It speaks by what came since it was opened, or opened again, and nobody silenced or expected.
+        """
+        store, since = self.app.store, incident.reopened_at
+        ids = {*incident.muted_by, *incident.expected_by}
+        by = [one for one in silences(self.app) if one.id in ids] if ids else []
+        spoken = self._unmuted(incident, by) if by else store.strongest(incident.id, MOST, since)
+        return spoken or store.strongest(incident.id, MOST, since) or store.strongest(incident.id, MOST)
+
+    def _unmuted(self, incident: Incident, by: Sequence[Silence]) -> list[Finding]:
+        names = self.app.store.names([incident.subject.removeprefix("identity:")])
+        whose = self.app.owners.of(incident.subject, next(iter(names.values()), None))
+        found: list[Finding] = []
+        for page in range(PAGES):
+            read = self.app.store.strongest(incident.id, MOST, incident.reopened_at, page * MOST)
+            for each in read:
+                said = labels(each, whose, self._rules.get(each.rule))
+                if not any(one.active(each.judged_at) and matches(one.matchers, said) for one in by):
+                    found.append(each)
+            if len(found) >= MOST or len(read) < MOST:
+                break
+        return found[:MOST]
+
     def _strongest(self, findings: Sequence[Finding]) -> list[Finding]:
-        """The strongest finding of each rule that is still known and counts facts, the strongest of all first."""
+        """The strongest finding of each rule that is still known and counts facts; `findings` come strongest first."""
         best: dict[str, Finding] = {}
-        for each in sorted(findings, key=lambda found: (-found.surprise, found.key)):
+        for each in findings:
             if each.rule in self._rules and counts(self._rules[each.rule]):
                 best.setdefault(each.rule, each)
         return list(best.values())
@@ -166,7 +200,10 @@ def _decision(one: Queued, decisions: Sequence[Decision]) -> Decision:
     told = [each for each in decisions if each.told] or list(decisions)
     if not told:
         raise StateError(f"no decision about incident {one.wanted.incident}, of which a message waits")
-    return next((each for each in told if about(each) == one.wanted.about), told[-1])
+    time, _, words = one.wanted.about.partition(" ")
+    reason, _, number = words.partition(" ")
+    alike = [each for each in told if about(each) == f"{time} {reason}"]
+    return alike[int(number or 1) - 1] if len(alike) >= int(number or 1) else told[-1]
 
 
 def _named(findings: Iterable[Finding], incidents: Iterable[Incident]) -> set[str]:

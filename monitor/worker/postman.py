@@ -11,9 +11,11 @@ from threading import Event, Thread
 from typing import Final
 
 from monitor import clock
+from monitor.clock import DAY, iso
 from monitor.errors import LaterError, MintwatchError, TransientError, UnsureError
 from monitor.model import Delivery, Part, Queued
 from monitor.ports import Notifier
+from monitor.store import outbox
 from monitor.worker.app import App
 from monitor.worker.composing import Composer
 from monitor.worker.guard import guarded, told
@@ -23,7 +25,7 @@ log = logging.getLogger("mintwatch.worker")
 SHORTEST: Final = timedelta(seconds=1)
 LONGEST: Final = timedelta(minutes=5)
 """The waits between tries of one message: from the one to the other, doubling."""
-REFUSED: Final = timedelta(minutes=10)
+REFUSED: Final = outbox.LONGEST
 """The wait after a refusal: until a person changes something, the answer will be the same."""
 ROW: Final = 5
 """After as many failures in a row it is the notifier that fails and no single message: then all of it rests."""
@@ -31,6 +33,8 @@ REST: Final = timedelta(minutes=1)
 """The longest rest: within it after the notifier works again, the first message gets through."""
 IDLE: Final = timedelta(minutes=1)
 """How long nothing is looked at if nobody wants anything."""
+OWED: Final = 3 * DAY
+"""For how long it is tried to send a message; what was not tried since then is tried before it is given up."""
 BREATH: Final = timedelta(seconds=5)
 """The wait if the outbox itself cannot be read or written."""
 
@@ -53,12 +57,18 @@ class Lane:
     ----------
     now
         The present, asked before and after each try.
+
+    Attributes
+    ----------
+    given_up
+        What was tried and is not tried again, because it has waited for days; a line each.
     """
 
     def __init__(self, composer: Composer, notifier: Notifier, now: Callable[[], datetime]) -> None:
         self.notifier = notifier
         self._composer, self._store, self._now = composer, composer.app.store, now
         self._failures = 0
+        self.given_up: list[str] = []
 
     def step(self) -> bool:
         """One try of what is most urgent now; False if nothing is."""
@@ -122,31 +132,41 @@ class Lane:
         """Keep that it failed, and wait: with this message, with all of them if that is what is asked for."""
         now, name = self._now(), self.notifier.name
         permanent = isinstance(error, MintwatchError) and not isinstance(error, TransientError)
-        if unsure and one.wanted.part is Part.CHART:
-            self._lose(one, told(error))
+        if unsure and one.wanted.part is Part.CHART and self._lose(one, told(error)):
             return
         wait = REFUSED if permanent else pause(one)
         if isinstance(error, LaterError):
             wait = max(error.after, SHORTEST)
-            self._store.rest(name, now + wait)
+            self._store.rest(name, now, now + wait)
         else:
             self._failures += 1
             if self._failures >= ROW:
-                self._store.rest(name, now + min(SHORTEST * 2.0 ** min(self._failures - ROW, 20), REST))
-        self._store.postpone(one, now + wait, told(error), unsure=unsure and not one.ref, permanent=permanent)
+                self._store.rest(name, now, now + min(SHORTEST * 2.0 ** min(self._failures - ROW, 20), REST))
+        self._wait(one, min(wait, REFUSED), told(error), unsure=unsure and not one.ref, permanent=permanent)
+
+    def _wait(self, one: Queued, wait: timedelta, error: str, *, unsure: bool, permanent: bool) -> None:
+        """Try it again after that; if it has been tried for days, and nobody wanted it anew, not at all."""
+        now = self._now()
+        if now - one.wanted_at > OWED:
+            said = f"not sent within {OWED.days} days of {iso(one.wanted_at)}: {error}"
+            if self._lose(one, said, unsure=unsure):
+                self.given_up.append(f"{self.notifier.name}: {one.wanted.incident}: given up, {said}")
+                return
+        self._store.postpone(one, now + wait, error, unsure=unsure, permanent=permanent)
 
     def _unfit(self, one: Queued, error: Exception) -> None:
         """What cannot be composed is refused by ourselves, as it were; a picture is done without."""
         if one.wanted.part is Part.CHART:
             self._lose(one, told(error))
         else:
-            self._store.postpone(
-                one, self._now() + REFUSED, told(error), unsure=one.unsure and not one.ref, permanent=True
-            )
+            self._wait(one, REFUSED, told(error), unsure=one.unsure and not one.ref, permanent=True)
 
-    def _lose(self, one: Queued, error: str) -> None:
-        self._store.lose(one, error)
-        log.warning("given up", extra=self._said(one) | {"error": error})
+    def _lose(self, one: Queued, error: str, *, unsure: bool = False) -> bool:
+        """Whether it was given up, which nobody does who wants it anew."""
+        lost = self._store.lose(one, error, unsure=unsure)
+        if lost:
+            log.warning("given up", extra=self._said(one) | {"error": error})
+        return lost
 
     def _said(self, one: Queued) -> dict[str, object]:
         wanted = one.wanted

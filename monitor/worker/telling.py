@@ -11,16 +11,14 @@ from threading import Event
 from typing import Final
 
 from monitor import charts, clock
-from monitor.clock import BIN, DAY, floor, iso
+from monitor.clock import BIN, floor, iso
 from monitor.model import Decision, HealthEvent, Part, Reason, Wanted
 from monitor.ports import Notifier
 from monitor.worker.app import App
 from monitor.worker.composing import Composer, about
-from monitor.worker.postman import Lane
+from monitor.worker.postman import OWED, Lane
 
 log = logging.getLogger("mintwatch.worker")
-OWED: Final = 3 * DAY
-"""For how long it is tried to send a message."""
 LATE: Final = timedelta(minutes=15)
 """From when on it is trouble of its own that people were not told."""
 AGAIN: Final = frozenset({Reason.REOPENED, Reason.WORSENED, Reason.REMINDER, Reason.ESCALATED})
@@ -52,14 +50,17 @@ def wanted(decisions: Iterable[Decision], notifier: Notifier, also: Iterable[Wan
 
 
 def overdue(app: App, now: datetime) -> list[str]:
-    """Give up what has waited for days, which is returned, and write down whom nobody could tell for a while."""
+    """Write down whom nobody could tell for a while; give up what has waited for days for a notifier that is gone.
+
+    What was given up is returned. What waits for a notifier that is there is given up only after one more try.
+    """
     names = {one.name for one in app.notifiers}
     stuck = {name: error for name, error in app.store.untold(now - LATE).items() if name in names}
     app.store.note(HealthEvent(floor(now) - BIN, "notify", name, "failed", "") for name in stuck)
     for name, error in stuck.items():
         log.error("people are not told", extra={"part": name, "error": error})
     said = []
-    for one in app.store.give_up(now - OWED):
+    for one in app.store.give_up(now - OWED, names):
         wanted = one.wanted
         said.append(
             f"{wanted.notifier}: {wanted.incident}: given up, not sent within {OWED.days} days of {iso(one.wanted_at)}"
@@ -69,7 +70,7 @@ def overdue(app: App, now: datetime) -> list[str]:
 
 
 def tell(app: App, now: datetime, patience: timedelta = timedelta(0), composer: Composer | None = None) -> list[str]:
-    """Send what is due, to each notifier on its own; returns what is left, to be tried again later.
+    """Send what is due, to each notifier on its own; returns what was given up, and what is left for later.
 
     With `patience`, what is due within it is waited for, and what has not been tried by its end is left. Without, time
     stands still, and everything that is due is tried once. A `composer` that is kept remembers what it has read.
@@ -89,13 +90,14 @@ def tell(app: App, now: datetime, patience: timedelta = timedelta(0), composer: 
             stop.wait(max(0.0, (due - present()).total_seconds()))
 
     writer = composer or Composer(app)
+    lanes = [Lane(writer, one, present) for one in app.notifiers]
     pool = ThreadPoolExecutor(max(1, len(app.notifiers)), thread_name_prefix="tell")
     try:
-        list(pool.map(drain, [Lane(writer, one, present) for one in app.notifiers]))
+        list(pool.map(drain, lanes))
     finally:
         stop.set()
         pool.shutdown()
-    return [line for one in app.notifiers for line in _left(app, one)]
+    return [line for lane in lanes for line in (*lane.given_up, *_left(app, lane.notifier))]
 
 
 def _left(app: App, notifier: Notifier) -> Iterator[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import NAMESPACE_OID, uuid5
 
 from monitor.kql import DuckEngine
-from monitor.model import Decision, Delivery, Finding, Incident, Level, Part, Reason, State
+from monitor.model import Decision, Delivery, Finding, Incident, Level, Part, Reason, State, Wanted
 from monitor.ports import Notifier
 from monitor.store import Store
 from monitor.worker import App
@@ -73,10 +73,15 @@ def finding(name: str, surprise: float = 5.0) -> Finding:
 
 
 def alert(
-    store: Store, notifiers: Sequence[Notifier], name: str, at: datetime = NOON, reason: Reason = Reason.OPENED
+    store: Store,
+    notifiers: Sequence[Notifier],
+    name: str,
+    at: datetime = NOON,
+    reason: Reason = Reason.OPENED,
+    surprise: float = 5.0,
 ) -> None:
     """One decision about one incident for each notifier, and what they are to be told because of it."""
-    decisions = [Decision(name, one.name, at, reason, "", 5.0, Level.HIGH, 1) for one in notifiers]
+    decisions = [Decision(name, one.name, at, reason, "", surprise, Level.HIGH, 1) for one in notifiers]
     store.conclude(
         {},
         [(finding(name), name, decisions[0])],
@@ -85,6 +90,11 @@ def alert(
         wanted=[each for one in notifiers for each in wanted(decisions, one) if each.notifier == one.name],
         at=at,
     )
+
+
+def want(store: Store, messages: Iterable[Wanted], at: datetime = NOON) -> None:
+    """Queue messages that follow from nothing else."""
+    store.conclude({}, [], [], [], wanted=messages, at=at)
 
 
 @dataclass(slots=True)

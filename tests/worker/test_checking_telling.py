@@ -17,6 +17,7 @@ from monitor.store import Store
 from monitor.testing.slack import Channel, LocalSlack, faults
 from monitor.worker.checking import Checked, Verdict, check_telling
 from tests.cli.conftest import RULE
+from tests.worker.alerts import want
 
 LEAST = "workspaces: {prod: {id: 33333333-0000-4000-8000-000000000003}}\n"
 AT = datetime(2026, 5, 1, 10, tzinfo=UTC)
@@ -213,7 +214,7 @@ def test_what_waits_and_what_was_refused_is_said_once_for_each_reason(checked: C
     now = clock.now()
     with Store(tmp_path / "state") as store:
         assert told(checked(""), Verdict.FINE) == [("outbox", "nothing waits to be sent")]
-        store.want([Wanted("oncall", f"incident-{number}", Part.CARD) for number in range(3)], now)
+        want(store, [Wanted("oncall", f"incident-{number}", Part.CARD) for number in range(3)], now)
         for one in store.due(now)[:2]:
             store.sending(one)
             store.postpone(one, now, "Slack: is_archived", permanent=True)

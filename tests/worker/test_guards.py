@@ -98,8 +98,8 @@ def test_facts_that_cannot_be_read_are_named_for_every_rule(engine: DuckEngine, 
 class Tampered(Store):
     """A store whose findings of an incident are gone, so that no message can be composed."""
 
-    def findings(self, incident: str | None = None) -> list[tuple[Finding, str, str]]:
-        return [] if incident else super().findings()
+    def strongest(self, incident: str, most: int, since: datetime | None = None, after: int = 0) -> list[Finding]:  # noqa: ARG002
+        return []
 
 
 def test_a_message_that_cannot_be_composed_fails_alone(engine: DuckEngine, judged: dict[str, Rule]) -> None:
@@ -112,7 +112,7 @@ def test_a_message_that_cannot_be_composed_fails_alone(engine: DuckEngine, judge
 
 
 def test_what_was_owed_for_too_long_is_said_once(engine: DuckEngine, judged: dict[str, Rule]) -> None:
-    """Off: `give_up` in `tell` of monitor/worker/telling.py."""
+    """Off: `_lose` in `_wait` of monitor/worker/postman.py."""
     bad = Memory("bad", down=True)
     source = ScriptedSource(events=[one for one in tenant(2.1) if one.at < END] + burst(END - HOUR, 20))
     with Store() as store:

@@ -14,9 +14,9 @@ from monitor.rules import Rule
 from monitor.store import Store
 from monitor.testing.sources import ScriptedSource
 from monitor.worker import App, tick
-from monitor.worker.postman import LONGEST, REFUSED, ROW, pause
-from monitor.worker.telling import LATE, OWED, overdue, tell
-from tests.worker.alerts import DAY, HOUR, MINUTE, NOON, SECOND, Round, Scripted, alert, incident
+from monitor.worker.postman import LONGEST, OWED, REFUSED, ROW, pause
+from monitor.worker.telling import LATE, overdue, tell
+from tests.worker.alerts import DAY, HOUR, MINUTE, NOON, SECOND, Round, Scripted, alert, incident, want
 from tests.worker.scripts import app, burst, tenant
 
 DOWN = TransientError("down")
@@ -54,7 +54,7 @@ def test_fifty_changes_while_nobody_could_be_told_are_one_edit(store: Store, eng
     lane.drain()
     slack.always = lambda _: DOWN
     for n in range(50):
-        store.want([Wanted("slack", "i1", Part.CARD)], NOON + n * MINUTE)
+        want(store, [Wanted("slack", "i1", Part.CARD)], NOON + n * MINUTE)
         lane.until(NOON + (n + 1) * MINUTE)
     slack.always = lambda _: None
     before = len(slack.given)
@@ -150,7 +150,7 @@ def test_what_changed_before_it_was_found_is_told_after(store: Store, engine: Du
     alert(store, [slack], "i1")
     lane = Round(store, slack, engine)
     lane.drain()
-    store.want([Wanted("slack", "i1", Part.CARD)], NOON)
+    want(store, [Wanted("slack", "i1", Part.CARD)], NOON)
     lane.until(NOON + MINUTE)
     assert [(one.part, one.ref) for one in slack.given][:2] == [(Part.CARD, ""), (Part.CARD, "found")]
 
@@ -160,7 +160,7 @@ def test_an_edit_is_repeated_without_a_look(store: Store, engine: DuckEngine) ->
     alert(store, [slack], "i1")
     lane = Round(store, slack, engine)
     lane.drain()
-    store.want([Wanted("slack", "i1", Part.CARD)], NOON)
+    want(store, [Wanted("slack", "i1", Part.CARD)], NOON)
     slack.answers = [CUT, CUT]
     lane.until(NOON + MINUTE)
     assert [one.ref for one in slack.given[3:]] == ["ref 1"] * 3
@@ -227,7 +227,7 @@ def test_a_picture_is_sent_at_most_once(
 
 def test_what_cannot_be_composed_stops_nobody_else(store: Store, engine: DuckEngine) -> None:
     slack = Scripted()
-    store.want([Wanted("slack", "gone", Part.CARD)], NOON)
+    want(store, [Wanted("slack", "gone", Part.CARD)], NOON)
     alert(store, [slack], "i1")
     Round(store, slack, engine).until(NOON + MINUTE)
     assert {name for _, name in slack.told} == {"i1"}
@@ -276,7 +276,7 @@ def test_who_was_told_and_only_misses_a_change_is_no_trouble(store: Store, engin
     world = App((), (), store, engine, (slack,))
     tell(world, NOON)
     slack.always = lambda _: DOWN
-    store.want([Wanted("slack", "i1", Part.CARD)], NOON)
+    want(store, [Wanted("slack", "i1", Part.CARD)], NOON)
     overdue(world, NOON + HOUR)
     assert store.events(Window(NOON - HOUR, NOON + 2 * HOUR)) == []
 
@@ -297,7 +297,7 @@ def test_with_patience_what_is_asked_to_come_later_comes_at_once(store: Store, e
     world = App((), (), store, engine, (slack,))
     assert tell(world, NOON, 5 * SECOND) == []
     slack.answers = [LaterError("too fast", HOUR)]
-    store.want([Wanted("slack", "i1", Part.CARD)], NOON)
+    want(store, [Wanted("slack", "i1", Part.CARD)], NOON)
     assert tell(world, NOON + MINUTE, HOUR / 2) == ["slack: i1: too fast"]
 
 

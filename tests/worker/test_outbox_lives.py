@@ -16,7 +16,7 @@ from monitor.model import Delivery, Part, Queued, Reason, Wanted
 from monitor.ports import Notifier
 from monitor.store import Store
 from monitor.testing.slack import UNPACED, Channel, Fault, LocalSlack, faults
-from tests.worker.alerts import HOUR, MINUTE, NOON, Scripted, alert
+from tests.worker.alerts import HOUR, MINUTE, NOON, Scripted, alert, want
 from tests.worker.postal import Dying, Fate, Killed, Mortal, Post, address, carry, wrong
 
 CONTEXT: Final = get_context("forkserver")
@@ -255,7 +255,7 @@ def test_an_hour_without_slack_loses_nothing_and_repeats_nothing(
             alert(store, TOLD, name, post.now)
         worsened(store, names[:20], post.now)
         for _ in range(50):
-            store.want([Wanted("slack", name, Part.LOG) for name in names], post.now)
+            want(store, [Wanted("slack", name, Part.LOG) for name in names], post.now)
         post.until(NOON + HOUR)
         slack.faults.clear()
         post.until()

@@ -17,7 +17,7 @@ from monitor.model import Delivery, Part, Queued, Wanted
 from monitor.store import Store
 from monitor.worker import App
 from monitor.worker.postman import Postman
-from tests.worker.alerts import HOUR, NOON, SECOND, Answer, Scripted, alert
+from tests.worker.alerts import HOUR, NOON, SECOND, Answer, Scripted, alert, want
 
 PATIENCE: Final = timedelta(seconds=8)
 CARD: Final = Wanted("slack", "i1", Part.CARD)
@@ -58,7 +58,7 @@ def test_what_is_wanted_is_sent_at_once(engine: DuckEngine) -> None:
         assert slack.enough.wait(PATIENCE.total_seconds())
         slack.enough.clear()
         slack.count, began = 4, clock.ticks()
-        store.want([CARD], NOON)
+        want(store, [CARD], NOON)
         assert slack.enough.wait(PATIENCE.total_seconds())
         assert clock.ticks() - began < 2 * SECOND
 
