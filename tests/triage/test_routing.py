@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.model import Level, Matcher, Owner, Reason, Verb
+from monitor.model import Level, Matcher, Owner, Part, Reason, Verb
 from monitor.triage import Escalation, Hours, Route
 from tests.triage.desks import HOUR, MINUTE, NOON, RULES, Desk, finding, reasons, rule, silence
 
@@ -177,3 +177,73 @@ def test_what_somebody_gave_back_waits_as_long_again() -> None:
     assert desk.told("pager") == []
     desk.tick(at=3)
     assert desk.told("pager") == [Reason.ESCALATED]
+
+
+def test_a_snooze_that_a_higher_level_ended_puts_no_escalation_off() -> None:
+    """Off: `snoozed_until` in `woken` of monitor/triage/folding.py."""
+    desk = Desk(routes=[Route("slack", escalate=Escalation(HOUR, "pager"))])
+    desk.tick(finding(4.0))
+    desk.act(Verb.SNOOZE, until=7 * 24)
+    desk.tick(finding(4.0, 1, level=Level.CRITICAL), at=2)
+    desk.tick(at=2.9)
+    assert desk.told("pager") == []
+    desk.tick(at=3)
+    assert desk.told("pager") == [Reason.ESCALATED]
+
+
+def test_what_was_snoozed_waits_from_the_end_of_the_snooze_on() -> None:
+    """Off: `snoozed` in `waits_since` of monitor/triage/deciding.py."""
+    desk = Desk(routes=[Route("slack", escalate=Escalation(HOUR, "pager"))])
+    desk.tick(finding(4.0))
+    desk.act(Verb.SNOOZE, at=0.5, until=5)
+    desk.tick(at=5.9)
+    assert desk.told("pager") == []
+    desk.tick(at=6)
+    assert desk.told("pager") == [Reason.ESCALATED]
+
+
+def test_a_snooze_of_what_opened_again_puts_no_escalation_off() -> None:
+    desk = Desk(routes=[Route("slack", escalate=Escalation(HOUR, "pager"))])
+    desk.tick(finding(4.0))
+    desk.act(Verb.SNOOZE, until=7 * 24)
+    desk.tick(at=9, judged=9)
+    desk.tick(finding(4.0, 9), at=10, judged=9)
+    desk.tick(at=11, judged=9)
+    assert desk.told("pager") == [Reason.ESCALATED]
+
+
+DAYTIME = Route("console", hours=Hours(start=time(8), end=time(14)))
+
+
+def test_what_is_over_at_night_is_shown_at_once_and_told_in_the_morning() -> None:
+    """Off: `asleep` in `_over`, and `_late`, of monitor/triage/deciding.py."""
+    desk = Desk(routes=[DAYTIME])
+    desk.tick(finding(4.0))
+    night = desk.tick(at=13, judged=9)
+    assert reasons(night) == [Reason.OFF_HOURS]
+    assert {one.part for one in night.wanted} == {Part.CARD, Part.LOG}
+    assert desk.tick(at=19.9, judged=9).decisions == ()
+    assert reasons(desk.tick(at=20, judged=9)) == [Reason.RESOLVED]
+    assert desk.tick(at=20.1, judged=9).decisions == ()
+
+
+def test_who_closes_something_at_night_is_not_told_so_in_the_morning() -> None:
+    desk = Desk(routes=[DAYTIME])
+    desk.tick(finding(4.0))
+    desk.act(Verb.RESOLVE, at=13)
+    assert desk.tick(at=20, judged=9).decisions == ()
+
+
+def test_what_opens_again_at_night_is_not_said_to_be_over_in_the_morning() -> None:
+    desk = Desk(routes=[DAYTIME])
+    desk.tick(finding(4.0))
+    desk.tick(at=13, judged=9)
+    desk.tick(finding(4.0, 13), at=14, judged=9)
+    desk.tick(at=20, judged=9)
+    assert desk.told() == [Reason.OPENED, Reason.REOPENED]
+
+
+def test_what_is_critical_is_over_at_any_hour() -> None:
+    desk = Desk(routes=[DAYTIME])
+    desk.tick(finding(4.0, level=Level.CRITICAL))
+    assert reasons(desk.tick(at=13, judged=9)) == [Reason.RESOLVED]
