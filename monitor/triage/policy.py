@@ -24,8 +24,9 @@ class Policy:
 
     quiet: how far past an incident's last bucket its rules must have been judged before it resolves. reopen: how long
     after its last bucket one that is closed takes up new findings. worse: by how much surprise must grow to tell again.
-    storm: how many incidents a notifier is told of one by one within `storm_window`, the worst first; the others in a
-    digest. remind: how long after it was told an incident with news that nobody has acknowledged is told again.
+    storm: how many incidents a notifier is told of one by one within `storm_window`, the worst first, and as many again
+    if they are urgent (see `Room`); the others in a digest. remind: how long after it was told an incident with news
+    that nobody has acknowledged is told again.
     """
 
     quiet: timedelta = timedelta(hours=2)
