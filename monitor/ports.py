@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import ClassVar, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 import pandas as pd
 import pyarrow as pa
@@ -204,11 +204,16 @@ class Detector(Protocol):
         ...
 
 
+UNTOLD: Final[Mapping[Part, str]] = {Part.NEWS: "what came back or goes on", Part.DIGEST: "storms"}
+"""The parts that no notifier does without, and what people would never hear of."""
+
+
 class Notifier(Protocol):
     """Takes messages to people.
 
-    `parts` are those it wants. One without `Part.CARD` gets news of every decision that is told. One with it gets a
-    card for each incident, to be changed whenever the truth changes, and news of what people should look up for.
+    `parts` are those it wants, news and digest among them. One without `Part.CARD` gets news of every decision that is
+    told. One with it gets a card for each incident, to be changed whenever the truth changes, and news of what people
+    should look up for.
     """
 
     name: str

@@ -19,7 +19,7 @@ from monitor.clock import DAY, floor, midnight
 from monitor.errors import FrameError, MintwatchError
 from monitor.frames import FACTS, SCORES, conform, conform_facts
 from monitor.model import Delivery, Digest, DigestLine, Level, Message, Part, Reason, State, Window, digest
-from monitor.ports import Counts, Detector, LogSource, Notifier, Past
+from monitor.ports import UNTOLD, Counts, Detector, LogSource, Notifier, Past
 
 FRAMES: Final = ("activity", "spans", "after", "days")
 PICTURE: Final = bytes.fromhex(
@@ -174,8 +174,9 @@ def _notifier(sends: Notifier, message: Message) -> Iterator[str]:
     if not sends.name or not set(sends.parts) <= set(Part):
         yield "parts: expected a name, and a frozenset of Part"
         return
-    if not sends.parts & {Part.CARD, Part.NEWS}:
-        yield "parts: expected card or news, else it is told of no incident"
+    for part, missed in UNTOLD.items():
+        if part not in sends.parts:
+            yield f"parts: expected {part}, else nobody is ever told of {missed}"
     if sends.parts & {Part.EVIDENCE, Part.LOG, Part.CHART} and Part.CARD not in sends.parts:
         yield "parts: expected card where evidence, log or chart are wanted, which hang from it"
     for place, one in enumerate(_variants(message)):

@@ -13,7 +13,7 @@ from monitor.notifiers.slack.notifier import SlackNotifier
 from monitor.notifiers.slack.pacing import Pacer
 from monitor.notifiers.slack.webhook import WebhookNotifier
 from monitor.notifiers.slack.wire import ours
-from monitor.ports import Notifier
+from monitor.ports import UNTOLD, Notifier
 from monitor.settings import Logins, NotifierSettings, Reference, Settings
 from monitor.settings.notifying import API
 
@@ -85,7 +85,7 @@ def plugin(name: str, one: NotifierSettings, logins: Logins) -> Notifier:
     Raises
     ------
     InputError
-        If its class does not take what the settings give it.
+        If its class does not take what the settings give it, or wants too little.
     PermanentError
         If it cannot be loaded.
     """
@@ -96,4 +96,8 @@ def plugin(name: str, one: NotifierSettings, logins: Logins) -> Notifier:
     except (TypeError, ValueError) as error:
         given = ", ".join((*one.options, *secrets)) or "nothing"
         raise InputError(f"notifiers.{name}: kind {one.kind!r} does not take {given}: {error}") from error
+    for part, missed in UNTOLD.items():
+        if part not in made.parts:
+            where = f"notifiers.{name}: kind {one.kind!r}"
+            raise InputError(f"{where}: expected {part} among its parts, else nobody is ever told of {missed}")
     return made

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -13,9 +16,11 @@ import pytest
 
 from monitor.errors import StateError
 from monitor.frames import DIMENSIONS, FACTS
-from monitor.model import Window
+from monitor.model import Finding, Level, Reason, State, Window
 from monitor.ports import Counts
-from monitor.store import Store
+from monitor.store import Store, bodies
+from monitor.triage import Known, Policy, Triaged, everything, informed, triage
+from tests.triage.desks import RULES, finding
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -58,3 +63,122 @@ def test_a_reader_leaves_an_older_state_as_it_is(first: Path) -> None:
     with pytest.raises(StateError, match="an older mintwatch"):
         Store(first, write=False)
     assert (first / "control.db").read_bytes() == before
+
+
+# --- a state of schema 2, in the middle of things --------------------------------------------------------------------
+
+
+def written(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds")
+
+
+def kept(name: str, who: int, surprise: float, state: str = "open", **more: object) -> tuple[object, ...]:
+    """An incident of schema 2, as its row; it knows itself what was told of it."""
+    end = written(NOON + HOUR)
+    body = {
+        "id": name,
+        "subject": f"identity:entra:{who}",
+        "state": state,
+        "level": "medium",
+        "surprise": surprise,
+        "evidence": [["sign_in", "events", surprise]],
+        "rules": ["one"],
+        "findings": 2,
+        "first_at": written(NOON),
+        "last_at": end,
+        "opened_at": end,
+        "updated_at": end,
+        "told_surprise": 0.0,
+        "told_level": "informational",
+        "experimental": False,
+        "reopened": False,
+        "loud": True,
+    }
+    return name, body["subject"], state, end, json.dumps(body | more)
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Path:
+    """One incident told of, at less than it has come to; one that a storm kept back; one over; one not yet sent."""
+    (tmp_path / "facts").mkdir()
+    control = sqlite3.connect(tmp_path / "control.db")
+    for script in ("0001_first.sql", "0002_collecting.sql"):
+        control.executescript((files("monitor.store") / "migrations" / script).read_text())
+    control.execute("pragma user_version = 2")
+    told = {"told_surprise": 3.0, "told_level": "low"}
+    incidents = [
+        kept("told", 1, 5.5, **told),
+        kept("storm", 2, 9.0),
+        kept("over", 3, 4.0, "resolved", told_surprise=4.0, told_level="medium"),
+        kept("owed", 4, 4.0, told_surprise=4.0, told_level="medium"),
+    ]
+    control.executemany("insert into incidents values (?, ?, ?, ?, ?)", incidents)
+    at, later = written(NOON + HOUR), written(NOON + 2 * HOUR)
+    decided = [
+        ("told", at, "opened"),
+        ("storm", at, "storm"),
+        ("over", at, "opened"),
+        ("over", later, "resolved"),
+        ("owed", at, "opened"),
+        ("told", later, "unchanged"),
+    ]
+    control.executemany("insert into decisions (incident, notifier, at, reason) values (?, 'console', ?, ?)", decided)
+    control.executemany(
+        "insert into notices values (?, 'console', ?, ?)",
+        [("told", at, "1"), ("over", at, "2"), ("over", later, "3")],
+    )
+    control.execute("insert into refused values ('owed', 'console', ?)", (at,))
+    for name, who, reason in (("told", 1, "opened"), ("storm", 2, "storm")):
+        for place, surprise in enumerate((2.0, 3.5)):
+            one = replace(finding(surprise, place, who=who), expected=float("nan"), because="NaN -Infinity")
+            row = (one.key, one.rule, one.subject, written(one.bucket), written(one.time), name, reason, 0)
+            control.execute("insert into findings values (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, bodies.dump(one)))
+    control.commit()
+    control.close()
+    return tmp_path
+
+
+def triaged(store: Store, hours: float, found: Sequence[Finding] = ()) -> Triaged:
+    """What a tick so many hours after noon makes of it."""
+    now = NOON + hours * HOUR
+    incidents = store.recent(NOON)
+    told = informed(store.said(one.id for one in incidents))
+    known = Known(RULES, dict.fromkeys(RULES, NOON + HOUR), told, openings=store.openings(now - HOUR))
+    return triage(found, incidents, known, everything(["console"]), Policy(), now)
+
+
+def test_a_state_in_the_middle_of_a_storm_goes_on_where_it_was(second: Path) -> None:
+    """Off: `storm`, `told_surprise` in monitor/store/migrations/0003_people.sql."""
+    with Store(second) as store:
+        assert [one.reason for one in store.decisions("storm")] == [Reason.UNCHANGED]
+        last = store.told(["told", "storm", "over", "owed"])
+        assert [(name, one.reason, one.surprise, one.level) for (name, _), one in sorted(last.items())] == [
+            ("over", Reason.RESOLVED, 4.0, Level.MEDIUM),
+            ("owed", Reason.OPENED, 4.0, Level.MEDIUM),
+            ("told", Reason.OPENED, 3.0, Level.LOW),
+        ]
+        said = {one.incident: one.reason for one in triaged(store, 2.5).decisions if one.told}
+        assert said == {"storm": Reason.OPENED, "told": Reason.WORSENED}
+        worse = finding(4.1, 1.5, who=1)
+        said = {one.incident: one.reason for one in triaged(store, 3, [worse]).decisions if one.told}
+        assert said == {"storm": Reason.OPENED, "told": Reason.WORSENED}
+        assert [one.state for one in store.incidents()] == [State.OPEN, State.OPEN, State.RESOLVED, State.OPEN]
+
+
+def test_what_was_sent_and_what_was_not_is_known_after_it(second: Path) -> None:
+    with Store(second) as store:
+        (one,) = store.due(NOON + HOUR)
+        assert (one.wanted.incident, one.wanted.about, one.since) == (
+            "owed",
+            "2026-05-04T13:00:00Z opened",
+            NOON + HOUR,
+        )
+        assert [len(store.notices(name)) for name in ("told", "storm", "over", "owed")] == [1, 0, 2, 0]
+
+
+def test_findings_are_in_their_order_after_it(second: Path) -> None:
+    """Off: `surprise` in monitor/store/migrations/0003_people.sql."""
+    with Store(second) as store:
+        assert [one.surprise for one in store.strongest("told", 5)] == [3.5, 2.0]
+        assert [one.surprise for one in store.strongest("told", 5, NOON + 2 * HOUR)] == [3.5]
+        assert {reason for _, _, reason in store.findings("storm")} == {Reason.UNCHANGED}

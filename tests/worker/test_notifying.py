@@ -45,7 +45,7 @@ from monitor.model import Delivery, Part
 
 
 class Pager:
-    parts = frozenset({Part.NEWS})
+    parts = frozenset({Part.NEWS, Part.DIGEST})
 
     def __init__(self, name, *, severity, key):
         self.name, self.severity, self.key = name, severity, key
@@ -121,6 +121,23 @@ def test_messages_carry_buttons_only_if_somebody_listens(tmp_path: Path, more: s
         one.send(Delivery("key", Part.CARD, MESSAGE))
         kinds = [block["type"] for block in channel.messages[0].blocks]
         assert ("actions" in kinds) is buttons
+
+
+@pytest.mark.usefixtures("pager")
+@pytest.mark.parametrize(
+    ("parts", "missed"), [("{Part.NEWS}", "digest .* storms"), ("{Part.CARD, Part.DIGEST}", "news .* what came back")]
+)
+def test_a_notifier_that_would_leave_people_untold_is_refused(tmp_path: Path, parts: str, missed: str) -> None:
+    """Off: `UNTOLD` in `plugin` of monitor/worker/notifying.py."""
+    name = f"mintwatch_pager_{len(parts)}"
+    made_of = tmp_path / "site" / f"{name}.py"
+    made_of.write_text(PAGER.replace("{Part.NEWS, Part.DIGEST}", parts))
+    (tmp_path / "site" / "mintwatch_pager-1.0.dist-info" / "entry_points.txt").write_text(
+        f"[mintwatch.notifiers]\npager = {name}:Pager\n"
+    )
+    text = "notifiers: {oncall: {kind: pager, options: {severity: x}, secrets: {key: {env: PAGER_KEY}}}}\n"
+    with pytest.raises(InputError, match=f"notifiers.oncall: kind 'pager': expected {missed}"):
+        made(tmp_path, text, {})
 
 
 @pytest.mark.usefixtures("pager")
