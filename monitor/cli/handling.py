@@ -36,7 +36,9 @@ Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it i
 def listed(
     everything: Annotated[bool, typer.Option("--all", help="Also what is over, and what nobody was told of.")] = False,
     only: Annotated[State | None, typer.Option("--is", help="Only what stands so.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = ROWS,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help=f"How many; {ROWS} unless --json, which has all.")
+    ] = None,
     config: ConfigOption = CONFIG,
     state: StateOption = None,
     json: JsonOption = False,
@@ -45,6 +47,7 @@ def listed(
     with reading(config, state) as store:
         found = _chosen(store, only, everything=everything)
         names = store.names()
+        now, limit = clock.now(), limit or (len(found) if json else ROWS)
         if json:
             dump([_row(one, who(one.subject, names)) for one in found[:limit]])
             return
@@ -66,7 +69,7 @@ def listed(
                 cell(one.level.value, STYLES[one.level]),
                 cell(who(one.subject, names)),
                 cell(", ".join(one.rules)),
-                cell(f"{one.first_at:%m-%d %H:%M}"),
+                cell(f"{one.first_at:{'%m-%d %H:%M' if one.first_at.year == now.year else '%Y-%m-%d'}}"),
                 cell(one.findings),
                 cell(f"{one.score:.2f}"),
                 cell(one.handled_by),
@@ -249,10 +252,10 @@ def _show(store: Store, one: Incident) -> None:
 def entry_line(entry: Entry) -> str:
     """One line of the audit trail."""
     act = entry.act
-    about = act.incident or act.silence
     whose = f"{act.who.shown} ({act.who.id})" if act.who.name and act.who.name not in act.who.id else act.who.id
-    parts = [f"{act.at:%m-%d %H:%M}  {whose}, {act.via}: {act.verb}", about, f"{entry.outcome}: {entry.said}"]
-    return " · ".join(filter(None, [*parts, act.reason]))
+    parts = [f"{iso(act.at)}  {whose}, {act.via}: {act.verb}", act.incident, act.silence and f"silence {act.silence}"]
+    parts += [", ".join(map(str, act.matchers)), f"{entry.outcome}: {entry.said}", act.reason]
+    return " · ".join(filter(None, parts))
 
 
 def _list(title: str, lines: Iterable[str]) -> None:

@@ -20,9 +20,11 @@ from monitor.model import Matcher, Owners, Silence, Verb, matcher
 from monitor.settings import load_identities
 from monitor.store import Store
 from monitor.triage.silencing import LABELS
+from monitor.worker.commanding import EXCEPTION
 from monitor.worker.previewing import Lately, Preview, warnings
 
 EXAMPLES = 5
+WRITTEN = "identities.yml"
 
 app = typer.Typer(
     help="Keep findings quiet for a while: signed, dated, and seen before it is done.", add_completion=False
@@ -43,6 +45,10 @@ def add(
     expected: Annotated[
         bool, typer.Option("--expected", help="It happens for a reason: nothing of it counts later, either.")
     ] = False,
+    everything: Annotated[
+        bool,
+        typer.Option("--everything", help="Also matchers that name nothing, and mute whatever comes; 24h at most."),
+    ] = False,
     preview: Annotated[bool, typer.Option("--preview", help="Only say what it would have muted.")] = False,
     config: ConfigOption = CONFIG,
     state: StateOption = None,
@@ -57,7 +63,7 @@ def add(
     if preview or ends is None:
         return
     verb = Verb.EXPECT if expected else Verb.SILENCE
-    made = replace(act(verb, now, reason=reason), until=ends, matchers=tuple(asked))
+    made = replace(act(verb, now, reason=reason), until=ends, matchers=tuple(asked), everything=everything)
     if not perform(state_of(config, state), [made]):
         raise typer.Exit(1)
 
@@ -75,21 +81,23 @@ def listed(
         written = _owners(config, state).silences
         found = [*store.silences(None if everything else now)]
         found += [one for one in written if everything or one.expires_at > now]
+        places = {one.id: WRITTEN for one in written}
         lately = _lately(store, config, state, now) if found else None
     odd = {one.id: warnings(one, lately.preview(one.matchers), now) for one in found} if lately else {}
     if json:
-        dump([_row(one, odd[one.id], now) for one in found])
+        dump([_row(one, odd[one.id], now) | {"from": places.get(one.id, one.via)} for one in found])
         return
     if not found:
         say("there is none")
         return
-    shown = table("silence", "fits", "until (UTC)", "by", "why", "note", prose=("fits", "why", "note"))
+    shown = table("silence", "fits", "until (UTC)", "by", "from", "why", "note", prose=("fits", "why", "note"))
     for one in found:
         shown.add_row(
             cell(one.id),
             cell(", ".join(map(str, one.matchers))),
             cell(f"{one.expires_at:%Y-%m-%d %H:%M}", "" if one.active(now) else "dim"),
             cell(one.author),
+            cell(places.get(one.id, one.via)),
             cell(f"expected: {one.reason}" if one.kind == "expected" else one.reason),
             cell("; ".join(odd[one.id]), "yellow"),
         )
@@ -105,8 +113,8 @@ def expire(
     """End silences now: what they kept quiet and still goes on speaks again."""
     now = clock.now()
     with reading(config, state) as store:
-        kept = store.silences()
-        found = [_one_of(kept, start) for start in silences]
+        kept, written = store.silences(), _owners(config, state).silences
+        found = [_one_of(kept, written, start) for start in silences]
     if not perform(state_of(config, state), [act(Verb.EXPIRE, now, silence=one) for one in dict.fromkeys(found)]):
         raise typer.Exit(1)
 
@@ -118,8 +126,10 @@ def _matchers(texts: Sequence[str]) -> list[Matcher]:
         raise InputError(str(error)) from error
 
 
-def _one_of(kept: Sequence[Silence], start: str) -> str:
+def _one_of(kept: Sequence[Silence], written: Sequence[Silence], start: str) -> str:
     found = [one.id for one in kept if start and one.id.startswith(start.lower())]
+    if not found and start and any(one.id.startswith(start.lower()) for one in written):
+        raise InputError(f"silence {start} cannot be ended here: {EXCEPTION}")
     if len(found) != 1:
         raise InputError(f"expected the start of one silence's id, got {start!r}, which fits {len(found)}")
     return found[0]
@@ -144,7 +154,7 @@ def _show_preview(preview: Preview, matchers: Sequence[Matcher]) -> None:
         warn(preview.warning)
 
 
-def _row(one: Silence, odd: list[str], now: datetime) -> Json:
+def _row(one: Silence, odd: list[str], now: datetime) -> dict[str, Json]:
     return {
         "silence": one.id,
         "kind": one.kind,

@@ -25,6 +25,7 @@ from monitor.model.messages import (
     Queued,
     Wanted,
 )
+from monitor.model.naming import UNNAMED, names_something
 from monitor.model.owners import Federated, Owners
 from monitor.model.people import Act, Entry, Matcher, Operator, Outcome, Owner, Person, Silence, Verb
 from monitor.model.windows import Change, Gap, GapKind, HealthEvent, Trouble, Window
@@ -33,6 +34,7 @@ __all__ = [
     "COMMON",
     "OVER_FINDINGS",
     "SURPRISE_HALF",
+    "UNNAMED",
     "VOLUME",
     "Act",
     "Band",
@@ -73,5 +75,6 @@ __all__ = [
     "fitting",
     "kind_of_evidence",
     "matcher",
+    "names_something",
     "together",
 ]

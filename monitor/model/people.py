@@ -36,6 +36,8 @@ class Verb(StrEnum):
     SILENCE = "silence"
     EXPECT = "expect"
     EXPIRE = "expire"
+    LOOK = "look"
+    """What is asked, and only kept where it is refused."""
 
 
 Operator: TypeAlias = Literal["=", "!=", "=~", "!~"]
@@ -83,7 +85,8 @@ class Silence:
 class Act:
     """What a person asked for. `key` is the same for every delivery of one press of a button.
 
-    `until` ends a snooze or a silence; `incident` is '' and `silence` an id for what is not about an incident.
+    `until` ends a snooze or a silence; `incident` is '' and `silence` an id for what is not about an incident. Once a
+    silence is made, `silence` and `matchers` are its own. `everything`: whoever asks knows that it mutes all there is.
     """
 
     key: str
@@ -96,6 +99,7 @@ class Act:
     reason: str = ""
     matchers: tuple[Matcher, ...] = ()
     silence: str = ""
+    everything: bool = False
 
 
 class Outcome(StrEnum):

@@ -61,6 +61,14 @@ class People(Outbox):
         row = self._control.row("select body, outcome, said from acts where key = ? order by seq", (key,))
         return Entry(bodies.act(row[0]), Outcome(row[1]), row[2]) if row else None
 
+    def effect(self, key: str) -> Entry | None:
+        """What became of the first act of that key that somebody might do: what was refused counts for nothing."""
+        row = self._control.row(
+            "select body, outcome, said from acts where key = ? and outcome in (?, ?) order by seq",
+            (key, Outcome.DONE, Outcome.HARMLESS),
+        )
+        return Entry(bodies.act(row[0]), Outcome(row[1]), row[2]) if row else None
+
     def entries(self, incident: str | None = None, since: datetime | None = None) -> list[Entry]:
         """The audit trail in order; of one incident, or since then, if given."""
         rows = self._control.rows(

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
 from monitor.clock import floor
-from monitor.model import Act, Incident, Matcher, Outcome, Silence, State, Verb, digest
+from monitor.model import (
+    UNNAMED,
+    Act,
+    Incident,
+    Matcher,
+    Outcome,
+    Silence,
+    State,
+    Verb,
+    digest,
+    names_something,
+)
 
 LONGEST_SNOOZE: Final = timedelta(days=30)
 LONGEST_SILENCE: Final = timedelta(days=366)
+LONGEST_FROM: Final[Mapping[str, timedelta]] = {"slack": timedelta(days=30)}
+"""The longest silence by where it is made: in Slack, whoever may press a button may make one."""
+LONGEST_SWEEPING: Final = timedelta(hours=24)
+"""The longest silence that names nothing, which has to be asked for as such."""
 REASON: Final = 1000
 """Characters of a reason, at most."""
 
@@ -44,6 +59,8 @@ def act(act: Act, incident: Incident | None, now: datetime, silence: Silence | N
         return _expire(act, silence, now)
     if act.verb in {Verb.SILENCE, Verb.EXPECT}:
         return _silence(act, incident, silence, now)
+    if act.verb is Verb.LOOK:
+        return Acted(Outcome.HARMLESS, "looking changes nothing")
     if incident is None:
         return Acted(Outcome.REFUSED, "there is no such incident")
     if not incident.state.live:
@@ -147,7 +164,7 @@ def _silence(act: Act, incident: Incident | None, made: Silence | None, now: dat
         return Acted(Outcome.REFUSED, "expected at least one matcher: nobody means to silence everything")
     if wrong := _reasoned(act):
         return wrong
-    if mistake := _end(act.until, now, LONGEST_SILENCE):
+    if mistake := _sweeping(act, matchers) or _end(act.until, now, _longest(act, matchers)):
         return Acted(Outcome.REFUSED, mistake)
     silence = Silence(
         id=silence_id(act),
@@ -161,7 +178,22 @@ def _silence(act: Act, incident: Incident | None, made: Silence | None, now: dat
         via=act.via,
     )
     taken = _handled(act, incident, State.ACKNOWLEDGED, now) if incident and incident.state is State.OPEN else None
-    return Acted(Outcome.DONE, f"{_named(silence)} until {_shown(act.until)}", taken, silence)
+    return Acted(Outcome.DONE, _made(silence), taken, silence)
+
+
+def _sweeping(act: Act, matchers: Sequence[Matcher]) -> str:
+    """What is wrong with matchers that name nothing, '' if nothing is."""
+    if names_something(matchers) or (act.everything and not _limited(act)):
+        return ""
+    return UNNAMED
+
+
+def _limited(act: Act) -> timedelta | None:
+    return LONGEST_FROM.get(act.via.partition(" ")[0])
+
+
+def _longest(act: Act, matchers: Sequence[Matcher]) -> timedelta:
+    return (_limited(act) or LONGEST_SILENCE) if names_something(matchers) else LONGEST_SWEEPING
 
 
 def _expire(act: Act, silence: Silence | None, now: datetime) -> Acted:
@@ -213,11 +245,20 @@ def _end(until: datetime | None, now: datetime, longest: timedelta) -> str:
         return "expected a time until when"
     if until <= now:
         return f"expected a time to come, got {_shown(until)}"
-    return f"expected at most {longest.days} days" if until - now > longest else ""
+    return f"expected at most {_days(longest)}" if until - now > longest else ""
+
+
+def _days(length: timedelta) -> str:
+    return f"{length.days} days" if length.days > 1 else f"{length // timedelta(hours=1)} hours"
+
+
+def _made(silence: Silence) -> str:
+    word = "expected" if silence.kind == "expected" else "silenced"
+    return f"{word} until {_shown(silence.expires_at)} ({_named(silence)})"
 
 
 def _named(silence: Silence) -> str:
-    return f"{silence.kind} {silence.id}" if silence.kind == "silence" else f"silence {silence.id} of what is expected"
+    return f"silence {silence.id}"
 
 
 def _shown(at: datetime | None) -> str:

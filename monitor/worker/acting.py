@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Event, Thread
 from typing import Final, Self
 
 from monitor import clock
 from monitor.clock import iso
-from monitor.model import Act, Decision, Entry, Incident, Outcome, Part, Reason, Verb, Wanted
+from monitor.model import Act, Decision, Entry, Incident, Outcome, Owners, Part, Reason, Verb, Wanted
+from monitor.rules import Rule
 from monitor.store import Store
 from monitor.triage import acting
 from monitor.worker.app import App
 from monitor.worker.composing import about
 from monitor.worker.guard import guarded, told
+from monitor.worker.quieting import touched
 
 log = logging.getLogger("mintwatch.worker")
 BEAT: Final = timedelta(milliseconds=500)
@@ -26,6 +29,7 @@ SOON: Final = timedelta(hours=1)
 """How long before it expires that is said."""
 LOOK: Final = timedelta(milliseconds=50)
 """How often whoever asked looks for the answer."""
+NOBODYS: Final = Owners()
 PATIENCE: Final = timedelta(seconds=5)
 """How long whoever asked waits for it."""
 LIFETIME: Final = timedelta(minutes=10)
@@ -34,30 +38,39 @@ LIFETIME: Final = timedelta(minutes=10)
 
 def perform(app: App, act: Act, now: datetime) -> Entry:
     """Make an act take effect, once however often it comes, and keep it in the audit trail."""
-    return enact(app.store, act, now)
+    return enact(app.store, act, now, app.rules, app.owners)
 
 
-def enact(store: Store, act: Act, now: datetime) -> Entry:
+def enact(store: Store, act: Act, now: datetime, rules: Sequence[Rule] = (), owners: Owners = NOBODYS) -> Entry:
     """As `perform`, by whoever has the state open for writing and watches nothing.
 
-    What changes, the entry, and that messages are to say so are one transaction; whoever sends is told of it.
+    What changes, the entry, and that messages are to say so are one transaction; whoever sends is told of it. What was
+    refused has not taken effect: the same key may come again from somebody who may.
     """
     with store.deciding():
-        if earlier := store.entry(act.key):
+        if earlier := store.effect(act.key):
             entry = Entry(act, Outcome.REPEATED, earlier.said)
             store.record(entry, None, (), ())
         else:
             incident = store.incident(act.incident) if act.incident else None
             silence = store.silence(act.silence if act.verb is Verb.EXPIRE else acting.silence_id(act))
             acted = acting.act(act, incident, now, silence)
+            made = acted.silence
+            if made is not None:
+                act = replace(act, silence=made.id, matchers=made.matchers)
             entry = Entry(act, acted.outcome, acted.said)
-            done = acted.outcome is Outcome.DONE and incident is not None
-            kept = store.kept_true(incident.id) if incident is not None and done else []
+            kept = _kept_true(store, act, rules, owners) if acted.outcome is Outcome.DONE else []
             closed = _closings(store, acted.incident, act, now)
-            silences = [acted.silence] if acted.silence else []
-            store.record(entry, acted.incident, silences, [*kept, *_news(closed)], closed)
+            store.record(entry, acted.incident, [made] if made else [], [*kept, *_news(closed)], closed)
     _log(entry)
     return entry
+
+
+def _kept_true(store: Store, act: Act, rules: Sequence[Rule], owners: Owners) -> list[Wanted]:
+    """The messages of what was acted on, and those of every incident that a silence mutes: it shows on them."""
+    muted = touched(store, act.matchers, {one.id: one for one in rules}, owners) if act.matchers else []
+    found = dict.fromkeys(one for one in (act.incident, *(one.id for one in muted)) if one)
+    return [wanted for one in found for wanted in store.kept_true(one)]
 
 
 def _closings(store: Store, incident: Incident | None, act: Act, now: datetime) -> list[Decision]:
@@ -81,9 +94,8 @@ def _news(decisions: Iterable[Decision]) -> list[Wanted]:
 
 def refuse(store: Store, act: Act, why: str) -> Entry:
     """Keep in the audit trail that somebody asked for what they may not, and change nothing."""
+    entry = Entry(act, Outcome.REFUSED, why)
     with store.deciding():
-        earlier = store.entry(act.key)
-        entry = Entry(act, Outcome.REPEATED if earlier else Outcome.REFUSED, why)
         store.record(entry, None, (), ())
     _log(entry)
     return entry
@@ -91,22 +103,22 @@ def refuse(store: Store, act: Act, why: str) -> Entry:
 
 def serve_requests(app: App, now: datetime) -> list[Entry]:
     """Perform what other processes asked for, in the order in which they asked."""
-    return serve(app.store, now)
+    return serve(app.store, now, app.rules, app.owners)
 
 
-def serve(store: Store, now: datetime) -> list[Entry]:
+def serve(store: Store, now: datetime, rules: Sequence[Rule] = (), owners: Owners = NOBODYS) -> list[Entry]:
     """As `serve_requests`, by whoever has the state open for writing."""
-    return [entry for act in store.asked_for() if (entry := _served(store, act, now))]
+    return [entry for act in store.asked_for() if (entry := _served(store, act, now, rules, owners))]
 
 
-def _served(store: Store, act: Act, now: datetime) -> Entry | None:
+def _served(store: Store, act: Act, now: datetime, rules: Sequence[Rule], owners: Owners) -> Entry | None:
     """What became of an act that was asked for; None if it was withdrawn meanwhile."""
 
     def done() -> Entry | None:
         with store.deciding(), store.taking(act) as there:
             if there and now - act.at > LIFETIME:
                 return refuse(store, act, f"asked for at {iso(act.at)}, which is too long ago: ask again")
-            return enact(store, act, now) if there else None
+            return enact(store, act, now, rules, owners) if there else None
 
     def refused(error: Exception) -> Entry | None:
         with store.deciding(), store.taking(act) as there:
@@ -187,6 +199,7 @@ def _log(entry: Entry) -> None:
             "verb": act.verb.value,
             "outcome": entry.outcome.value,
             "incident": act.incident,
+            "silence": act.silence,
             "who": act.who.id,
             "via": act.via,
         },

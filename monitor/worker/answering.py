@@ -7,6 +7,7 @@ channel and the time of the message. What a button carries decides nothing.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -27,12 +28,11 @@ from monitor.notify import who
 from monitor.rules.model import duration
 from monitor.triage.acting import Scope, matchers_of
 from monitor.triage.silencing import LABELS
-from monitor.worker import overview
+from monitor.worker import commanding, overview
 from monitor.worker.acting import perform, refuse
 from monitor.worker.allowing import Allowed
 from monitor.worker.app import App
-from monitor.worker.deciding import silences
-from monitor.worker.previewing import BACK, Lately
+from monitor.worker.replying import Replies
 
 log = logging.getLogger("mintwatch.worker")
 VIA: Final = "slack"
@@ -41,12 +41,21 @@ EXPECTED_FOR: Final = timedelta(hours=4)
 SETTLING: Final = timedelta(milliseconds=500)
 """How long it may take until it is kept that a message was posted which somebody sees already."""
 NONE_OF_OURS: Final = "mintwatch does not know this message; if it is new, try again in a moment"
+NOT_OPENED: Final = "Slack did not open the form; press again."
+SAID: Final = 200
+"""Characters of a command that the audit trail keeps."""
 DIRECT: Final[Mapping[str, Verb]] = {
     naming.ACKNOWLEDGE: Verb.ACKNOWLEDGE,
     naming.UNACKNOWLEDGE: Verb.UNACKNOWLEDGE,
     naming.RESOLVE: Verb.RESOLVE,
     naming.SNOOZE: Verb.SNOOZE,
 }
+TYPED: Final[Mapping[str, Verb]] = {
+    commands.ACK: Verb.ACKNOWLEDGE,
+    commands.EXPIRE: Verb.EXPIRE,
+    commands.SILENCE: Verb.SILENCE,
+}
+"""Commands that change something; all others ask."""
 ASKING: Final[Mapping[str, Verb]] = {
     naming.SILENCE: Verb.SILENCE,
     naming.EXPECTED: Verb.EXPECT,
@@ -54,6 +63,8 @@ ASKING: Final[Mapping[str, Verb]] = {
 }
 """What opens a modal first."""
 SCOPES: Final[Mapping[str, Scope]] = {"both": "both", "subject": "subject", "rules": "rules"}
+_WRITTEN: Final = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.)*")+|"')
+"""Matchers in one line: what blanks part, unless they stand between quotes."""
 
 
 class Answers:
@@ -76,6 +87,7 @@ class Answers:
         present: Callable[[], datetime] = clock.now,
     ) -> None:
         self._app, self._api, self._allowed, self._channels, self._now = app, api, allowed, channels, present
+        self._replies = Replies(api)
 
     def answer(self, kind: str, payload: Body) -> Body | None:
         """What the acknowledgement carries: what is wrong with a modal. Asks nobody, and looks nothing up."""
@@ -115,7 +127,7 @@ class Answers:
             self._refused(act, why, origin, pressed.thread)
         elif name in ASKING and self._open(incident, verb):
             about = {"channel": origin.channel, "message": pressed.message}
-            self._ask(name, origin, about, incident)
+            self._ask(name, origin, about, incident, thread=pressed.thread)
         else:
             self._say_unless_seen(origin, perform(self._app, act, act.at), pressed.thread)
 
@@ -126,15 +138,26 @@ class Answers:
 
     # --- modals ------------------------------------------------------------------------------------------------------
 
-    def _ask(self, name: str, origin: Origin, about: Mapping[str, str], incident: str, own: str = "") -> None:
+    def _ask(
+        self, name: str, origin: Origin, about: Mapping[str, str], incident: str, *, own: str = "", thread: str = ""
+    ) -> None:
         """Open a modal within the 3 s a press is good for, and count what it would mute when it is there."""
         found = self._app.store.incident(incident) if incident else None
         draft = self._draft(found, own)
         try:
             screen = self._api.open_view(origin.trigger, self._view(name, about, draft))
-            if name != naming.FALSE_POSITIVE:
-                filled = Filled(scope="both") if found else Filled(matchers=modals.own(own, LABELS)[0])
-                self._api.update_view(screen, self._view(name, about, draft, self._preview(found, filled)))
+        except MintwatchError as error:
+            log.warning("failed", extra={"part": VIA, "error": str(error)})
+            self._replies.say(origin, commands.note(NOT_OPENED), thread)
+            return
+        self._replies.remember(screen.id, origin)
+        if name != naming.FALSE_POSITIVE:
+            filled = Filled(scope="both") if found else Filled(matchers=modals.own(own, LABELS)[0])
+            self._count(screen, self._view(name, about, draft, self._preview(found, filled)))
+
+    def _count(self, screen: Screen, view: Body) -> None:
+        try:
+            self._api.update_view(screen, view)
         except MintwatchError as error:
             log.warning("failed", extra={"part": VIA, "error": str(error)})
 
@@ -146,10 +169,7 @@ class Answers:
         found = self._found(form)
         filled, _ = modals.filled(form, self._now(), LABELS)
         view = self._view(form.name, form.about, self._draft(found, ""), self._preview(found, filled))
-        try:
-            self._api.update_view(Screen(form.id, form.hash), view)
-        except MintwatchError as error:
-            log.warning("failed", extra={"part": VIA, "error": str(error)})
+        self._count(Screen(form.id, form.hash), view)
 
     def _submit(self, sent: Submitted) -> None:
         form, verb = sent.form, ASKING.get(sent.form.name)
@@ -157,7 +177,7 @@ class Answers:
             return
         filled, wrong = modals.filled(form, self._now(), LABELS)
         found = self._found(form)
-        origin = replace(sent.origin, channel=form.about.get("channel", ""))
+        origin = self._replies.recalled(form.id, replace(sent.origin, channel=form.about.get("channel", "")))
         act = self._act(verb, origin, sent.key, found.id if found else "", reason=filled.reason)
         act = replace(act, until=filled.until, matchers=_matchers(filled, found))
         lost = form.about.get("message") and found is None
@@ -166,7 +186,7 @@ class Answers:
             return
         entry = perform(self._app, act, act.at)
         words = f" {self._preview(found, filled)}" if verb is not Verb.FALSE_POSITIVE and act.matchers else ""
-        self._say(origin, commands.note(f"{entry.said}.{words}"))
+        self._replies.say(origin, commands.note(f"{_sentence(entry.said)}{words}"))
 
     def _view(self, name: str, about: Mapping[str, str], draft: Draft, preview: str = modals.COUNTING) -> Body:
         if name == naming.SILENCE:
@@ -186,60 +206,45 @@ class Answers:
         matchers = _matchers(filled, incident)
         if not matchers:
             return "Write matchers to see what they would have muted."
-        preview = self._lately().preview(matchers)
+        preview = commanding.lately(self._app, self._now()).preview(matchers)
         return f"{preview.words} {preview.warning}".strip()
-
-    def _lately(self) -> Lately:
-        return Lately.of(self._app.store, self._app.rules, self._app.owners, self._now())
 
     # --- /mintwatch --------------------------------------------------------------------------------------------------
 
     def _command(self, typed: Typed) -> None:
         asked, origin = commands.asked(typed.text), typed.origin
-        if asked.verb == commands.ACK:
-            self._acknowledge(typed, asked.rest)
-        elif why := self._allowed.refusal(origin):
-            self._say(origin, commands.note(f"Refused: {why}."))
-        elif asked.verb == commands.SILENCE:
-            self._ask(naming.SILENCE, origin, {"channel": origin.channel}, "", "\n".join(asked.rest.split()))
+        verb = TYPED.get(asked.verb, Verb.LOOK)
+        incident, silence, wrong = self._meant(verb, asked.rest)
+        act = self._act(verb, origin, typed.key, incident)
+        act = replace(act, silence=silence, reason=clip(typed.text.strip(), SAID) if verb is not Verb.EXPIRE else "")
+        if why := self._allowed.refusal(origin):
+            self._refused(act, why, origin)
+        elif wrong:
+            self._refused(act, wrong, origin, head="")
+        elif verb is Verb.LOOK:
+            now = self._now()
+            self._replies.say(origin, commanding.told(self._app, self._rooms(), asked.verb, asked.rest, now))
+        elif verb is Verb.SILENCE:
+            own = "\n".join(_WRITTEN.findall(asked.rest))
+            self._ask(naming.SILENCE, origin, {"channel": origin.channel}, "", own=own)
         else:
-            self._say(origin, self._told(asked.verb, asked.rest))
+            entry = perform(self._app, replace(act, reason=""), act.at)
+            about = "" if silence else f"{incident}: "
+            self._replies.say(origin, commands.note(f"{about}{entry.said if about else _sentence(entry.said)}"))
 
-    def _told(self, verb: str, rest: str) -> Body:
-        store, rooms, now = self._app.store, self._rooms(), self._now()
-        if verb == commands.OPEN:
-            live = overview.live(store)
-            notes = overview.ending(silences(self._app, now), self._lately(), now)
-            return commands.listed(overview.rows(store, live, rooms), len(live), notes)
-        if verb == commands.NOISY:
-            return commands.told(f"The last {BACK.days} days", overview.noisy(store, now - BACK))
-        if verb == commands.EXPLAIN:
-            return self._explained(rest, rooms)
-        return commands.helped("" if verb == commands.HELP else verb)
-
-    def _explained(self, start: str, rooms: overview.Rooms) -> Body:
-        store = self._app.store
+    def _meant(self, verb: Verb, start: str) -> tuple[str, str, str]:
+        """The incident or the silence that a command is about, or what is wrong with how it is named."""
+        name = {Verb.ACKNOWLEDGE: commands.ACK, Verb.EXPIRE: commands.EXPIRE}.get(verb)
+        if name is None:
+            return "", "", ""
+        if not start:
+            return "", "", commands.which(name)
         try:
-            one = overview.one_of(store, start)
+            if verb is Verb.EXPIRE:
+                return "", commanding.silence_of(self._app, start), ""
+            return overview.one_of(self._app.store, start).id, "", ""
         except InputError as error:
-            return commands.note(str(error))
-        findings = [finding for finding, _, _ in store.findings(one.id)]
-        said = overview.explained(one, findings, store.decisions(one.id), store.entries(one.id))
-        title = f"{who(one.subject, store.names())}: {', '.join(one.rules)}"
-        return commands.told(title, said, rooms.link(store, one.id), [f"mintwatch explain {one.id} says more"])
-
-    def _acknowledge(self, typed: Typed, start: str) -> None:
-        store, why = self._app.store, self._allowed.refusal(typed.origin)
-        incident = ""
-        try:
-            incident = overview.one_of(store, start).id
-        except InputError as error:
-            why = why or str(error)
-        act = self._act(Verb.ACKNOWLEDGE, typed.origin, typed.key, incident)
-        if why:
-            self._refused(act, why, typed.origin)
-        else:
-            self._say(typed.origin, commands.note(f"{incident}: {perform(self._app, act, act.at).said}."))
+            return "", "", str(error)
 
     # --- what all have in common -------------------------------------------------------------------------------------
 
@@ -265,26 +270,21 @@ class Answers:
     def _act(self, verb: Verb, origin: Origin, key: str, incident: str, *, reason: str = "") -> Act:
         return Act(key, verb, origin.who, f"{VIA} {origin.channel}".strip(), self._now(), incident, reason=reason)
 
-    def _refused(self, act: Act, why: str, origin: Origin, thread: str = "") -> None:
-        """Keep that it was refused, and say so once."""
-        if refuse(self._app.store, act, why).outcome is Outcome.REFUSED:
-            self._say(origin, commands.note(f"Refused: {why}."), thread)
+    def _refused(self, act: Act, why: str, origin: Origin, thread: str = "", *, head: str = "refused: ") -> None:
+        """Keep that it was refused, however often it comes, and say so once."""
+        seen = self._app.store.entry(act.key)
+        refuse(self._app.store, act, why)
+        if seen is None:
+            self._replies.say(origin, commands.note(_sentence(f"{head}{why}")), thread)
 
     def _say_unless_seen(self, origin: Origin, entry: Entry, thread: str) -> None:
         """What was done shows in the message; what was not is said to whoever tried, once."""
         if entry.outcome not in {Outcome.DONE, Outcome.REPEATED}:
-            self._say(origin, commands.note(f"{entry.said[:1].upper()}{entry.said[1:]}."), thread)
+            self._replies.say(origin, commands.note(_sentence(entry.said)), thread)
 
-    def _say(self, origin: Origin, body: Body, thread: str = "") -> None:
-        """Tell one person; that it cannot be told changes nothing."""
-        try:
-            if origin.response_url:
-                self._api.respond(origin.response_url, {**body, "thread_ts": thread} if thread else body)
-            elif origin.channel:
-                said = {name: part for name, part in body.items() if name in {"text", "blocks"}}
-                self._api.whisper(origin.channel, origin.who.id, said, thread=thread)
-        except MintwatchError as error:
-            log.warning("failed", extra={"part": VIA, "error": str(error)})
+
+def _sentence(said: str) -> str:
+    return f"{said[:1].upper()}{said[1:]}" + ("" if said.endswith(("?", ".")) else ".")
 
 
 def _after(chosen: str, now: datetime) -> datetime | None:

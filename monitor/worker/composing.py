@@ -24,6 +24,7 @@ from monitor.worker.evidence import evidence
 from monitor.worker.guard import guarded
 from monitor.worker.judging import hear
 from monitor.worker.pointing import point
+from monitor.worker.quieting import quieted
 
 RULES: Final = 3
 """Of how many rules the facts are shown, each by its strongest finding."""
@@ -84,6 +85,8 @@ class Composer:
         linked = [(link, others[link.other]) for link in links if link.other in others]
         shown = [self._facts(each, self._rules[each.rule]) for each in self._strongest(findings)[:RULES]]
         query, link = self._point(findings)
+        entries = store.entries(incident.id)
+        quiet = quieted(store, incident, findings, entries, self._rules, self.app.owners)
         return compose(
             Told(
                 decision,
@@ -94,7 +97,7 @@ class Composer:
                 names=store.names(_named(findings, [incident, *others.values()])),
                 owners=self.app.owners,
                 decisions=decisions,
-                entries=store.entries(incident.id),
+                entries=[*entries, *quiet],
                 linked=linked,
                 shown=[each for each in shown if each is not None],
                 query=query,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -15,12 +15,13 @@ from monitor.notifiers.slack.commands import Paragraph, Row, permalink
 from monitor.notify import who
 from monitor.store import Store
 from monitor.triage.acting import standing
-from monitor.worker.previewing import Lately, warnings
+from monitor.worker.previewing import Lately, sweeping, warnings
 
 ROWS: Final = 10
 NOISIEST: Final = 8
 LINES: Final = 8
 NAMED: Final = 8
+SILENCES: Final = 5
 FUTURE: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -74,10 +75,33 @@ def rows(store: Store, incidents: Iterable[Incident], rooms: Rooms) -> list[Row]
     ]
 
 
-def ending(silences: Iterable[Silence], lately: Lately, now: datetime) -> list[str]:
-    """Silences somebody should look at, a line each."""
+def counted(incidents: Iterable[Incident]) -> dict[State, int]:
+    """How many stand how: open ones always, and of the others what there is."""
+    found = Counter(one.state for one in incidents)
+    return {one: found[one] for one in State if one is State.OPEN or found[one]}
+
+
+def odd(silences: Iterable[Silence], lately: Lately, now: datetime) -> list[str]:
+    """Silences somebody should look at, a line each; those that mute all there is first."""
     active = [(one, warnings(one, lately.preview(one.matchers), now)) for one in silences if one.active(now)]
-    return [f"silence {one.id} of {one.author} {' and '.join(said)}" for one, said in active if said]
+    found = [(one, said) for one, said in active if said]
+    found.sort(key=lambda pair: not sweeping(pair[1]))
+    return [f"silence {one.id} of {one.author} {' and '.join(said)}" for one, said in found]
+
+
+def silenced(
+    silences: Iterable[Silence], written: Collection[str], lately: Lately, now: datetime
+) -> tuple[Paragraph, ...]:
+    """Active silences with what they are about; `written` are those of identities.yml."""
+    noted = [(one, warnings(one, lately.preview(one.matchers), now)) for one in silences]
+    noted.sort(key=lambda pair: (not sweeping(pair[1]), pair[0].expires_at, pair[0].id))
+    made, left = [], f"and {len(noted) - SILENCES:,} more: mintwatch silence list"
+    for one, said in noted[:SILENCES]:
+        source = "identities.yml" if one.id in written else one.via
+        lines = [", ".join(map(str, one.matchers)), f"until {one.expires_at:%Y-%m-%d %H:%M} UTC, by {one.author}"]
+        lines += [f"{one.kind}: {one.reason}", f"from {source}" if source else "", *said]
+        made.append(Paragraph(f"{one.id}", tuple(filter(None, lines))))
+    return (*made, *([Paragraph(left, ("",))] if len(noted) > SILENCES else []))
 
 
 def noisy(store: Store, since: datetime) -> tuple[Paragraph, ...]:
@@ -87,12 +111,24 @@ def noisy(store: Store, since: datetime) -> tuple[Paragraph, ...]:
     aloud = Counter(rule for one in recent if one.id in told for rule in one.rules)
     subjects, rules = Counter(one.subject for one in findings), Counter(one.rule for one in findings)
     return (
-        Paragraph("Who", tuple(f"{count:,}  {who(one, names)}" for one, count in subjects.most_common(NOISIEST))),
+        Paragraph(
+            "Who", tuple(f"{_findings(count)} of {who(one, names)}" for one, count in subjects.most_common(NOISIEST))
+        ),
         Paragraph(
             "Which rules",
-            tuple(f"{count:,}  {one}, told in {aloud[one]:,}" for one, count in rules.most_common(NOISIEST)),
+            tuple(f"{_findings(count)} of {one}, {_aloud(aloud[one])}" for one, count in rules.most_common(NOISIEST)),
         ),
     )
+
+
+def _findings(count: int) -> str:
+    return f"{count:,} finding{'s' if count != 1 else ''}"
+
+
+def _aloud(count: int) -> str:
+    if not count:
+        return "in no incident anyone was told of"
+    return f"in {count:,} incident{'s' if count != 1 else ''} people were told of"
 
 
 def explained(

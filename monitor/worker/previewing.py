@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from monitor.clock import DAY
-from monitor.model import Finding, Matcher, Owner, Owners, Silence
+from monitor.model import Finding, Matcher, Owner, Owners, Silence, names_something
 from monitor.rules import Rule
 from monitor.store import Store
 from monitor.triage import silencing
@@ -17,6 +17,8 @@ BACK: Final = 7 * DAY
 """How far back it is looked."""
 ENDING: Final = timedelta(hours=24)
 """A silence that expires sooner is said to."""
+SWEEPS: Final = "names nothing: it mutes whatever comes"
+SWEPT: Final = f"mutes everything that was found in {BACK.days} days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,10 @@ class Preview:
 def warnings(silence: Silence, preview: Preview, now: datetime) -> list[str]:
     """What somebody should know of an active silence: that it is about to end, or that it is of no use."""
     said = []
+    if not names_something(silence.matchers):
+        said.append(SWEEPS)
+    elif preview.of > 1 and preview.muted == preview.of:
+        said.append(SWEPT)
     if now < silence.expires_at <= now + ENDING:
         hours = max(1, round((silence.expires_at - now) / timedelta(hours=1)))
         said.append(f"expires within {hours} h")
@@ -84,3 +90,8 @@ def warnings(silence: Silence, preview: Preview, now: datetime) -> list[str]:
     elif silence.active(now) and preview.of and not preview.muted:
         said.append("matched nothing yet")
     return said
+
+
+def sweeping(said: Collection[str]) -> bool:
+    """Whether one of these warnings is that it mutes everything."""
+    return SWEEPS in said or SWEPT in said

@@ -233,7 +233,8 @@ def test_a_silence_says_first_what_it_would_have_muted(mintwatch: Command, state
     (one,) = mintwatch("silence", "list", "--state", state, "--json").json
     assert (one["kind"], one["reason"], one["active"]) == ("expected", "move", True)
     assert one["matchers"] == ["rule=failures", "level!=low"]
-    assert one["warnings"] == ["expires within 3 h"]
+    assert one["warnings"] == ["mutes everything that was found in 7 days", "expires within 3 h"]
+    assert one["from"] == "command line"
     assert mintwatch("silence", "expire", one["silence"][:5], "--state", state).code == 0
     assert mintwatch("silence", "list", "--state", state).out == "there is none\n"
     assert mintwatch("silence", "list", "--all", "--state", state, "--json").json[0]["active"] is False
@@ -260,6 +261,43 @@ def test_a_silence_that_lacks_something_is_not_made(
     assert mintwatch("silence", "list", "--state", state).out == "there is none\n"
 
 
+@pytest.mark.parametrize("matchers", [["rule=~.*"], ["team!=payments"], ["level=~.+", "subject=~identity:.*"]])
+def test_a_silence_that_names_nothing_is_asked_for_as_such_short_and_marked(
+    mintwatch: Command, state: Path, matchers: list[str]
+) -> None:
+    asked = ["silence", "add", *matchers, "--reason", "x", "--state", state]
+    assert "names something" in mintwatch(*asked, "--for", "4h").err
+    assert "at most 24 hours" in mintwatch(*asked, "--for", "25h", "--everything").err
+    assert mintwatch("silence", "list", "--state", state).out == "there is none\n"
+    assert mintwatch(*asked, "--for", "4h", "--everything").code == 0
+    assert "mutes whatever comes" in mintwatch("silence", "list", "--state", state, "--json").json[0]["warnings"][0]
+
+
+def test_an_exception_of_the_file_is_marked_and_ended_there(mintwatch: Command, state: Path, tmp_path: Path) -> None:
+    (tmp_path / "identities.yml").write_text(
+        "exceptions:\n- matchers: [rule=x]\n  author: ann\n  reason: r\n  from: 2020-01-01\n  until: 2999-01-01\n"
+    )
+    config = tmp_path / "mintwatch.yml"
+    workspace = "main: {id: 00000000-0000-4000-8000-000000000001, sources: {service_principal: {}}}"
+    written = f"state: {state}\nidentities: {tmp_path / 'identities.yml'}\nworkspaces: {{{workspace}}}\n"
+    config.write_text(written)
+    (one,) = mintwatch("silence", "list", "--config", config, "--json").json
+    assert one["from"] == "identities.yml"
+    said = mintwatch("silence", "expire", one["silence"], "--config", config)
+    assert said.code == 2
+    assert "take it out there" in said.err
+
+
+def test_a_list_for_a_machine_is_whole(mintwatch: Command, tmp_path: Path) -> None:
+    ids = [f"c{number:03}" for number in range(60)]
+    with Store(tmp_path / "many") as store:
+        told = [Decision(one, "console", clock.now(), Reason.OPENED) for one in ids]
+        store.conclude({}, [], [kept(one) for one in ids], told)
+    assert len(mintwatch("incidents", "list", "--state", tmp_path / "many", "--json").json) == 60
+    assert len(mintwatch("incidents", "list", "--state", tmp_path / "many", "--json", "--limit", "5").json) == 5
+    assert "and 10 more" in mintwatch("incidents", "list", "--state", tmp_path / "many").out
+
+
 def test_a_silence_of_no_use_is_marked(mintwatch: Command, state: Path) -> None:
     now = clock.now()
     with Store(state) as store:
@@ -274,6 +312,17 @@ def test_the_audit_trail_since_then(mintwatch: Command, state: Path) -> None:
     mintwatch("incidents", "ack", "aa11", "--state", state)
     said = mintwatch("audit", "--state", state)
     assert "command line: acknowledge · aa11 · done: acknowledged" in said.out
+    assert f"{clock.now():%Y-%m-%dT%H:}" in said.out
+    made = mintwatch("silence", "add", "rule=failures", "--for", "2d", "--reason", "move", "--state", state)
+    assert made.code == 0
+    (silence,) = mintwatch("silence", "list", "--state", state, "--json").json
+    assert f"silence {silence['silence']} · rule=failures" in mintwatch("audit", "--state", state).out
+    trail = mintwatch("audit", "--limit", "1", "--state", state, "--json").json
+    assert [(one["silence"], one["matchers"]) for one in trail] == [(silence["silence"], ["rule=failures"])]
+    assert "1 before these" in mintwatch("audit", "--limit", "1", "--state", state).out
+    about = mintwatch("audit", "--incident", "aa1", "--who", me().id.upper(), "--state", state, "--json").json
+    assert [one["incident"] for one in about] == ["aa11"]
+    assert mintwatch("audit", "--who", "nobody-of-that-name", "--state", state, "--json").json == []
     assert mintwatch("audit", "--since", "2999-01-01", "--state", state).code in {0, 2}
 
 

@@ -52,9 +52,9 @@ def test_answers_are_legal_and_safe_with_any_name(weapon: str) -> None:
     row = commands.Row(weapon, Level.HIGH, State.OPEN, weapon, weapon, 3, NOW, weapon, "https://acme.slack.com/x")
     paragraphs = [commands.Paragraph(weapon, (weapon,) * 30)] * 8
     for body in (
-        commands.listed([row] * 30, 5_000, [weapon] * 30),
-        commands.listed([], 0, [weapon]),
-        commands.told(weapon, paragraphs, "https://acme.slack.com/x", [weapon]),
+        commands.listed([row] * 30, {State.OPEN: 0, State.SNOOZED: 5_000}, [weapon] * 30),
+        commands.listed([], {}, [weapon]),
+        commands.told("Incident", paragraphs, "https://acme.slack.com/x", [weapon], name=weapon),
         commands.note(weapon or "-"),
         commands.helped(weapon),
     ):

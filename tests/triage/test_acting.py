@@ -72,7 +72,7 @@ def test_the_same_act_twice_changes_what_it_changed_once(verb: Verb, state: Stat
 
 @pytest.mark.parametrize("state", OVER)
 def test_what_is_over_stays_over_and_says_whose_it_was(state: State) -> None:
-    for verb in set(Verb) - {Verb.SILENCE, Verb.EXPECT, Verb.EXPIRE}:
+    for verb in set(Verb) - {Verb.SILENCE, Verb.EXPECT, Verb.EXPIRE, Verb.LOOK}:
         acted = act(done(verb), incident(state), NOON)
         assert (acted.outcome, acted.incident) == (HARMLESS, None)
         assert "cid" in acted.said
@@ -97,6 +97,11 @@ def test_the_second_who_acknowledges_hears_who_was_first() -> None:
         (Verb.SILENCE, {"until": NOON - HOUR}),
         (Verb.EXPECT, {"until": None}),
         (Verb.SILENCE, {"until": NOON + 400 * DAY}),
+        (Verb.SILENCE, {"until": NOON + 31 * DAY, "via": "slack C1"}),
+        (Verb.SILENCE, {"matchers": (Matcher("rule", "=~", ".*"),)}),
+        (Verb.SILENCE, {"matchers": (Matcher("rule", "=~", ".*"),), "everything": True, "until": NOON + 25 * HOUR}),
+        (Verb.SILENCE, {"matchers": (Matcher("rule", "=~", ".*"),), "everything": True, "via": "slack C1"}),
+        (Verb.EXPECT, {"matchers": (Matcher("team", "!=", "pay"), Matcher("level", "=", "high"))}),
     ],
 )
 def test_what_lacks_something_is_refused_and_changes_nothing(verb: Verb, wrong: dict[str, object]) -> None:
@@ -128,6 +133,15 @@ def test_a_silence_is_signed_dated_and_of_the_incidents_subject_and_rules_unless
     assert getattr(act(done(Verb.EXPECT, matchers=own), None, NOON).silence, "matchers", None) == own
     assert [str(one) for one in matchers_of(incident(rules=("a.b",)), "rules")] == ["rule=a.b"]
     assert [str(one) for one in matchers_of(incident(rules=("a.b", "c")), "rules")] == [r"rule=~a\.b|c"]
+
+
+def test_what_is_said_of_a_silence() -> None:
+    asked = done(Verb.SILENCE)
+    until = f"until 2026-05-04 13:00 UTC (silence {silence_id(asked)})"
+    assert act(asked, incident(), NOON).said == f"silenced {until}"
+    assert act(replace(asked, verb=Verb.EXPECT), incident(), NOON).said == f"expected {until}"
+    sweeping = (Matcher("rule", "=~", ".*"),)
+    assert act(replace(asked, matchers=sweeping, everything=True), None, NOON).outcome is DONE
 
 
 def test_an_expired_silence_is_over_at_once_and_for_good() -> None:

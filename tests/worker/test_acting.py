@@ -76,7 +76,7 @@ def test_what_is_refused_or_unknown_is_in_the_audit_trail_and_wants_nothing() ->
         assert enact(store, act(incident="none"), NOON).outcome is Outcome.REFUSED
         assert enact(store, act(key="b", incident=""), NOON).outcome is Outcome.REFUSED
         assert refuse(store, act(key="c"), "not one of ours").outcome is Outcome.REFUSED
-        assert refuse(store, act(key="c"), "not one of ours").outcome is Outcome.REPEATED
+        assert refuse(store, act(key="c"), "not one of ours").outcome is Outcome.REFUSED
         assert store.due(NOON + HOUR) == []
         assert getattr(store.incident("i1"), "state", None) is State.OPEN
         assert len(store.entries()) == 4

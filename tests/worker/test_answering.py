@@ -9,9 +9,11 @@ from time import perf_counter
 
 import pytest
 
-from monitor.model import Matcher, Outcome, State, Verb
+from monitor.model import Matcher, Outcome, Owners, State, Verb
 from monitor.notifiers.slack.modals import COUNTING
+from monitor.testing.slack import faults
 from monitor.worker.overview import Rooms, live, rows
+from monitor.worker.quieting import quieted
 from tests.worker.alerts import HOUR
 from tests.worker.desks import NOW, Desk, soon
 
@@ -122,11 +124,16 @@ def test_a_command_tells_what_is_open_with_links_to_the_cards(desk: Desk) -> Non
         ("", "What can be asked"),
         ("help", "What can be asked"),
         ("<!channel>", "There is no"),
-        ("noisy", ", told in 1"),
+        ("noisy", "in 1 incident people were told of"),
         ("explain i1", "slack: opened"),
         ("explain zz", "no incident"),
         ("ack i1", "acknowledged"),
-        ("ack nope", "no incident"),
+        ("ack nope", "No incident"),
+        ("ack", "Which incident? /mintwatch ack INCIDENT."),
+        ("explain", "/mintwatch explain INCIDENT"),
+        ("silences", "Nothing is silenced"),
+        ("expire", "Which silence? /mintwatch expire SILENCE."),
+        ("expire nope", "fits 0"),
     ],
 )
 def test_every_command_answers_one_person(desk: Desk, text: str, part: str) -> None:
@@ -146,6 +153,69 @@ def test_a_command_opens_the_modal_of_a_silence(desk: Desk) -> None:
     assert desk.entry().outcome is Outcome.DONE
     assert [str(one) for one in desk.store.silences()[0].matchers] == [f"rule={rule}", "level=high"]
     assert desk.whispered(desk.ann, "would have muted")
+
+
+def test_a_list_counts_how_many_stand_how(desk: Desk) -> None:
+    desk.tell("i2")
+    desk.click(desk.ann, "acknowledge")
+    desk.click(desk.ann, "snooze", "4h", incident="i2")
+    desk.entry(2)
+    desk.slack.slash(desk.ann, "open", desk.alerts)
+    assert desk.whispered(desk.ann, "*0 open, 1 acknowledged, 1 snoozed*")
+
+
+def test_silences_are_listed_and_ended(desk: Desk) -> None:
+    (rule,) = desk.incident().rules
+    desk.slack.slash(desk.ann, f'silence rule={rule} owner!="Ann B"', desk.alerts)
+    view = desk.screen(desk.ann, "would have muted 1 of 1")
+    assert not desk.slack.submit(desk.ann, view, {"reason": "moving"}).errors
+    assert desk.entry().outcome is Outcome.DONE
+    (silence,) = desk.store.silences()
+    assert (desk.entry().act.silence, desk.entry().act.matchers) == (silence.id, silence.matchers)
+    assert desk.whispered(desk.ann, "Silenced until 2026-")
+    desk.slack.slash(desk.ann, "silences", desk.alerts)
+    assert desk.whispered(desk.ann, "silence: moving")
+    desk.slack.slash(desk.ann, f"expire {silence.id[:6]}", desk.alerts)
+    entry = desk.entry(2)
+    assert (entry.outcome, entry.act.verb, entry.act.silence) == (Outcome.DONE, Verb.EXPIRE, silence.id)
+    assert not [one for one in desk.store.silences() if one.active(NOW + HOUR)]
+
+
+def test_a_silence_made_elsewhere_shows_on_the_cards_it_mutes(desk: Desk) -> None:
+    before, (rule,) = desk.card().versions, desk.incident().rules
+    desk.slack.slash(desk.ann, f"silence rule={rule}", desk.alerts)
+    view = desk.screen(desk.ann, "would have muted 1 of 1")
+    assert not desk.slack.submit(desk.ann, view, {"reason": "moving house"}).errors
+    assert soon(lambda: desk.card().versions > before)
+    (one,), store = desk.store.incidents(), desk.store
+    findings = [found for found, _, _ in store.findings(one.id)]
+    (told,) = quieted(store, one, findings, (), {}, Owners())
+    assert (told.act.verb, told.act.who.name, told.act.reason) == (Verb.SILENCE, "", "moving house")
+    assert told.act.who.shown == "ann"
+    assert quieted(store, one, findings, [desk.entry()], {}, Owners()) == []
+
+
+def test_one_who_silences_from_a_channel_without_the_bot_is_answered(desk: Desk) -> None:
+    elsewhere = desk.slack.channel("elsewhere", [desk.ann], invited=False)
+    desk.slack.slash(desk.ann, "silence rule=x", elsewhere)
+    view = desk.screen(desk.ann, "would have muted")
+    assert not desk.slack.submit(desk.ann, view, {"reason": "x"}).errors
+    assert desk.whispered(desk.ann, "Silenced until")
+
+
+def test_a_modal_that_did_not_open_is_said(desk: Desk) -> None:
+    desk.slack.faults.add(faults.failing(), method="views.open")
+    desk.click(desk.ann, "more", "silence")
+    assert desk.whispered(desk.ann, "press again")
+
+
+@pytest.mark.parametrize("own", ["rule=~.*", "team!=payments", "level=high"])
+def test_what_would_mute_everything_is_refused_in_the_modal(desk: Desk, own: str) -> None:
+    desk.slack.slash(desk.ann, f"silence {own}", desk.alerts)
+    view = desk.screen(desk.ann, "would have muted")
+    assert desk.slack.submit(desk.ann, view, {"reason": "x"}).errors.keys() == {"own"}
+    late = str(int((NOW + timedelta(days=31)).timestamp()))
+    assert desk.slack.submit(desk.ann, view, {"reason": "x", "own": "rule=a", "until": late}).errors.keys() == {"until"}
 
 
 # --- how fast --------------------------------------------------------------------------------------------------------

@@ -102,6 +102,29 @@ def test_a_replayed_payload_does_nothing_again(desk: Desk) -> None:
     assert len(desk.slack.whispers) == whispers
 
 
+def test_a_forged_replay_is_refused_and_a_forged_first_delivery_spoils_no_genuine_click(desk: Desk) -> None:
+    act = desk.click(desk.ann, "acknowledge")
+    assert desk.entry().outcome is Outcome.DONE
+    desk.send(act, team={"id": "T0FORGED"})
+    assert desk.entry(2).outcome is Outcome.REFUSED
+    early = {**pressed(act), "action_id": "more", "selected_option": {"value": "unacknowledge"}, "action_ts": "1.2"}
+    desk.send(act, actions=[early], api_app_id="A0FORGED")
+    assert desk.entry(3).outcome is Outcome.REFUSED
+    desk.send(act, actions=[early])
+    assert desk.entry(4).outcome is Outcome.DONE
+    assert desk.incident().state is State.OPEN
+
+
+def test_what_was_refused_may_be_done_by_the_same_key_later(desk: Desk) -> None:
+    act = desk.click(desk.bob, "acknowledge")
+    assert desk.entry().outcome is Outcome.REFUSED
+    for group in desk.slack.world.groups.values():
+        group.members.append(desk.bob.id)
+    desk.allowed.refresh()
+    desk.send(act)
+    assert desk.entry(2).outcome is Outcome.DONE
+
+
 def test_a_click_on_what_is_resolved_changes_nothing_and_says_so(desk: Desk) -> None:
     act = desk.click(desk.ann, "acknowledge")
     assert desk.says("ACKNOWLEDGED")
@@ -190,6 +213,11 @@ def test_without_names_every_full_member_may_act_and_no_guest(desk: Desk) -> Non
 def test_a_command_of_an_outsider_says_nothing(desk: Desk) -> None:
     desk.slack.slash(desk.bob, "open", desk.alerts)
     assert desk.whispered(desk.bob, "Refused")
-    desk.slack.slash(desk.bob, "ack i1", desk.alerts)
-    assert desk.entry().outcome is Outcome.REFUSED
+    asked = desk.entry().act
+    assert (desk.entry().outcome, asked.verb, asked.reason, asked.who.id) == ("refused", "look", "open", desk.bob.id)
+    for number, (text, verb) in enumerate(
+        (("silence rule=x", "silence"), ("expire x", "expire"), ("ack i1", "acknowledge"))
+    ):
+        desk.slack.slash(desk.bob, text, desk.alerts)
+        assert (desk.entry(number + 2).outcome, desk.entry(number + 2).act.verb) == ("refused", verb)
     assert desk.incident().state is State.OPEN

@@ -9,22 +9,26 @@ from typing import Final
 
 from monitor.model import Level, State
 from monitor.notifiers.slack.card import HANDLED, LEVELS
-from monitor.notifiers.slack.escaping import address, code, escape, whole
-from monitor.notifiers.slack.kit import Block, Json, context, marked
+from monitor.notifiers.slack.escaping import address, code, escape, line, whole
+from monitor.notifiers.slack.kit import Block, Json, marked, said, small
 from monitor.notifiers.slack.naming import COMMAND
 
 HELP, OPEN, NOISY, EXPLAIN, SILENCE, ACK = "help", "open", "noisy", "explain", "silence", "ack"
+SILENCES, EXPIRE = "silences", "expire"
 ASKED: Final[Mapping[str, str]] = {
     OPEN: "what is open, the worst first",
     NOISY: "who and which rules spoke most in the last 7 days",
     f"{EXPLAIN} INCIDENT": "why it was told, or not, and what people did",
     f"{ACK} INCIDENT": "acknowledge it",
     f"{SILENCE} [MATCHERS]": "keep findings quiet for a while: what, how long and why is asked",
+    SILENCES: "what is kept quiet, by whom and until when",
+    f"{EXPIRE} SILENCE": "end a silence now",
     HELP: "this",
 }
 TEXT: Final = 2800
 """Characters of JSON of one paragraph."""
 NAME: Final = 80
+NOTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +79,32 @@ def helped(unknown: str = "") -> Block:
     return whispered("\n".join([*first, *lines]))
 
 
-def listed(rows: Sequence[Row], total: int, notes: Sequence[str] = ()) -> Block:
-    """Incidents, a line each; `total` is how many there are, `notes` what else somebody should know."""
-    if not rows:
+def which(verb: str) -> str:
+    """What is asked of whoever left out what a command is about."""
+    return f"which {'silence' if verb == EXPIRE else 'incident'}? {COMMAND} {_usage(verb)}"
+
+
+def _usage(verb: str) -> str:
+    return next(one for one in ASKED if one.partition(" ")[0] == verb)
+
+
+def listed(rows: Sequence[Row], counts: Mapping[State, int], notes: Sequence[str] = ()) -> Block:
+    """Incidents, a line each; `counts` says how many stand how, `notes` what else somebody should know."""
+    total = sum(counts.values())
+    if not total:
         return whispered("Nothing is open.", notes)
-    lines = [_line(row) for row in rows]
+    head = f"*{', '.join(f'{count:,} {state}' for state, count in counts.items())}*"
     more = [f"and {total - len(rows):,} more: `mintwatch incidents list`"] if total > len(rows) else []
-    return whispered(whole([f"*{total:,} open*", *lines, *more], TEXT), notes)
+    return whispered(whole([head, *map(_line, rows), *more], TEXT), notes)
 
 
-def told(title: str, paragraphs: Sequence[Paragraph], link: str = "", notes: Sequence[str] = ()) -> Block:
-    """A title, with a link, and paragraphs."""
-    head = f"*{_linked(link, escape(title, 300))}*"
+def told(
+    title: str, paragraphs: Sequence[Paragraph], link: str = "", notes: Sequence[str] = (), *, name: str = ""
+) -> Block:
+    """A title of ours, what it is about, which may be anybody's words, with a link; and paragraphs."""
+    head = _linked(link, f"*{escape(title, 300)}*") + (f" {code(name, 300)}" if name else "")
     parts = [
-        whole([f"*{escape(one.heading, NAME)}*", *(code(line, 400) for line in one.lines)], TEXT // 2)
+        whole([code(one.heading, NAME), *(code(line, 400) for line in one.lines)], TEXT // 2)
         for one in paragraphs
         if one.lines
     ]
@@ -96,15 +112,16 @@ def told(title: str, paragraphs: Sequence[Paragraph], link: str = "", notes: Seq
 
 
 def note(text: str) -> Block:
-    """One line, which is not ours."""
-    return whispered(escape(text, 600) or "-")
+    """One line from anywhere, shown as it is."""
+    answer = whispered("-")
+    return answer | {"text": line(text, 600) or "-", "blocks": [said(text, 600)]}
 
 
 def whispered(text: str, notes: Sequence[str] = (), more: Sequence[str] = ()) -> Block:
     """An answer that one person sees, beside the message it is about, from mrkdwn that is safe already."""
     blocks: list[Json] = [marked(part) for part in (text, *more[:6])]
-    if small := whole(filter(None, (escape(one, 300) for one in notes)), 1500):
-        blocks.append(context(small))
+    if kept := [one for one in notes if one][:NOTES]:
+        blocks.append(small(kept, 150))
     return {"response_type": "ephemeral", "replace_original": False, "text": text, "blocks": blocks}
 
 
@@ -118,16 +135,15 @@ def permalink(workspace: str, channel: str, ts: str) -> str:
 
 
 def _line(row: Row) -> str:
-    mark = HANDLED.get(row.state) or f"{LEVELS[row.level]} {row.level.upper()}"
-    by = f" · {escape(row.by, NAME)}" if row.by else ""
+    mark = _linked(row.link, HANDLED.get(row.state) or f"{LEVELS[row.level]} {row.level.upper()}")
+    by = f" · {code(row.by, NAME)}" if row.by else ""
     since = f"<!date^{int(row.since.timestamp())}^{{date_short_pretty}} {{time}}|{row.since:%Y-%m-%d %H:%M} UTC>"
     count = f"{row.findings:,} finding{'s' if row.findings != 1 else ''}"
-    name = _linked(row.link, escape(row.who, NAME))
-    return f"{mark} · {name} · {code(row.rules, 120)} · {count} since {since}{by} · {code(row.incident, NAME)}"
+    about = f"{code(row.who, NAME)} · {code(row.rules, 120)} · {count} since {since}{by}"
+    return f"{mark} · {about} · {code(row.incident, NAME)}"
 
 
 def _linked(link: str, words: str) -> str:
-    """Words that are escaped already, as a link if there is one to follow."""
+    """Words of ours as a link, if there is one to follow."""
     there = address(link).replace("&", "&amp;")
-    words = words or "-"
-    return f"<{there}|{words.replace('|', '¦')}>" if there else words
+    return f"<{there}|{words}>" if there else words

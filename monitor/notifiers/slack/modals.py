@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from monitor.hostile import clean, clip
-from monitor.model import Matcher, matcher
-from monitor.notifiers.slack.escaping import code, escape, plain
-from monitor.notifiers.slack.kit import Block, Json, context, label, marked
+from monitor.model import UNNAMED, Matcher, matcher, names_something
+from monitor.notifiers.slack.escaping import code, plain
+from monitor.notifiers.slack.kit import Block, Json, context, label, marked, said, small
 from monitor.notifiers.slack.naming import EXPECTED, FALSE_POSITIVE, SILENCE
 from monitor.notifiers.slack.payloads import Form
 
@@ -35,6 +35,8 @@ LENGTHS: Final[Mapping[str, tuple[str, timedelta]]] = {
     "7d": ("1 week", timedelta(days=7)),
     "30d": ("30 days", timedelta(days=30)),
 }
+LONGEST: Final = timedelta(days=30)
+"""The longest silence that can be asked for here."""
 USUAL_LENGTH: Final = "1d"
 WHATS: Final[Mapping[str, str]] = {
     "planned": "planned change",
@@ -107,6 +109,8 @@ def filled(form: Form, now: datetime, labels: Collection[str]) -> tuple[Filled, 
     scope, until = form.fields.get(SCOPE) or OWN_MATCHERS, _until(form, now)
     if until is None or until <= now:
         wrong[UNTIL] = "Expected a time to come."
+    elif until - now > LONGEST:
+        wrong[UNTIL] = f"Expected at most {LONGEST.days} days."
     matchers: tuple[Matcher, ...] = ()
     if scope == OWN_MATCHERS:
         matchers, mistake = own(form.fields.get(OWN, ""), labels)
@@ -124,9 +128,12 @@ def own(text: str, labels: Collection[str]) -> tuple[tuple[Matcher, ...], str]:
     if len(lines) > MOST_MATCHERS:
         return (), f"Expected at most {MOST_MATCHERS} matchers."
     try:
-        return tuple(matcher(line, labels) for line in lines), ""
+        found = tuple(matcher(line, labels) for line in lines)
     except ValueError as error:
         return (), clip(clean(str(error)), 150)
+    if not names_something(found):
+        return (), f"{UNNAMED[:1].upper()}{UNNAMED[1:]}"
+    return found, ""
 
 
 def _until(form: Form, now: datetime) -> datetime | None:
@@ -164,11 +171,11 @@ def _line(words: str, matchers: Sequence[Matcher]) -> str:
 
 
 def _head(draft: Draft) -> list[Json]:
-    return [marked(f"*{escape(draft.headline, 300) or '-'}*")] if draft.headline else []
+    return [said(draft.headline, 300)] if draft.headline else []
 
 
 def _preview(text: str) -> Block:
-    return context(escape(text, 600) or "-") | {"block_id": "preview"}
+    return small([text], 600) | {"block_id": "preview"}
 
 
 def _reason() -> Block:

@@ -43,6 +43,11 @@ class Origin:
     response_url: str = ""
     organisation: bool = False
 
+    @property
+    def claim(self) -> tuple[str, ...]:
+        """What of it goes into a key: a forged claim never has the key of the genuine one."""
+        return "slack", self.team, self.app, self.who.workspace, self.who.id, str(self.organisation)
+
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
@@ -60,7 +65,7 @@ class Pressed:
     def key(self) -> str:
         """The same for every delivery of one press."""
         one = self.origin
-        return digest("slack", one.who.id, self.action, self.chosen, self.at, one.channel, self.message)
+        return digest(*one.claim, self.action, self.chosen, self.at, one.channel, self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ class Submitted:
     @property
     def key(self) -> str:
         """The same for every delivery of one submission: a modal is sent with effect once."""
-        return digest("slack", self.origin.who.id, "view", self.form.id)
+        return digest(*self.origin.claim, "view", self.form.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ class Typed:
     @property
     def key(self) -> str:
         """The same for every delivery of one command."""
-        return digest("slack", self.origin.who.id, self.command, self.text, self.origin.trigger)
+        return digest(*self.origin.claim, self.command, self.text, self.origin.trigger)
 
 
 Said: TypeAlias = Pressed | Changed | Submitted | Typed
