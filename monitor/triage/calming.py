@@ -43,9 +43,9 @@ class _Calm:
         self._told = Inhibitors()
         self._room = Room(openings, policy, now)
         for each in self.cases:
-            for mine in each.case.informed.values():
+            for notifier, mine in each.case.informed.items():
                 if mine.escalated_at:
-                    self._room.escalated(mine.last, mine.escalated_at)
+                    self._room.escalated(notifier, each.case.incident, mine.escalated_at)
             for notifier, mine in each.case.now_informed().items() if each.inhibits else ():
                 if not mine.stormed:
                     self._told.add(notifier, each.case.incident)
@@ -71,6 +71,8 @@ class _Calm:
             storm = self._room.take(answer.notifier, case.incident)
             if storm is not None:
                 return Answer(answer.notifier, Reason.STORM, storm)
+        elif answer.reason is Reason.ESCALATED:
+            self._room.escalated(answer.notifier, case.incident, self._now)
         return answer
 
 

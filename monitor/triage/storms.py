@@ -35,10 +35,10 @@ class Room:
             elif one.because:
                 self._storms[one.notifier] = one.because
 
-    def escalated(self, last: Decision, at: datetime) -> None:
-        """Count that somebody else was called about an incident, then; once if it was opened there within the hour."""
-        if self._since < at <= self._now and (last.notifier, last.incident) not in self._named:
-            self._count(last.notifier, last.incident, last.level)
+    def escalated(self, notifier: str, incident: Incident, at: datetime) -> None:
+        """Count that a notifier was called about an incident, then; not if it was opened there within the hour."""
+        if self._since < at <= self._now and (notifier, incident.id) not in self._named:
+            self._count(notifier, incident.id, incident.level)
 
     def take(self, notifier: str, incident: Incident) -> str | None:
         """None if there is room for one more, which is taken, else the id of the storm it belongs to."""

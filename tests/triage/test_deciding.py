@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 
-from monitor.model import Level, Part, Reason, State, Verb, Wanted
-from monitor.triage import PAUSE, Policy, quiet
-from tests.triage.desks import HOUR, NOON, RULES, Desk, after, finding, reasons
+from monitor.model import Level, Matcher, Part, Reason, State, Verb, Wanted
+from monitor.triage import PAUSE, Hours, Policy, Route, quiet
+from tests.triage.desks import HOUR, NOON, RULES, Desk, after, finding, reasons, silence
 
 
 def test_a_finding_at_the_rules_tell_opens_and_is_told() -> None:
@@ -175,3 +175,38 @@ def test_the_first_message_is_kept_true_while_nothing_is_told() -> None:
     desk.tick(at=9, judged=9)
     trifle = desk.tick(finding(1.0, 9), at=10)
     assert trifle.wanted == (Wanted("console", incident, Part.CARD), Wanted("console", incident, Part.LOG))
+
+
+LATER = Route("console", hours=Hours(start=time(14), end=time(20)))
+
+
+def test_what_was_taken_before_anybody_was_told_is_told_if_worse() -> None:
+    """Off: `_taken` in `_first` of monitor/triage/deciding.py."""
+    for worse, said in (
+        (finding(3.2, 2), []),
+        (finding(6.3, 2), [Reason.OPENED]),
+        (finding(3.2, 2, level=Level.HIGH), [Reason.OPENED]),
+    ):
+        desk = Desk(routes=[LATER])
+        desk.tick(finding(3.2))
+        desk.act(Verb.ACKNOWLEDGE, at=1)
+        desk.tick(worse, at=3)
+        assert desk.told() == said
+
+
+def test_what_a_silence_uncovers_after_somebody_took_it_is_told_if_worse() -> None:
+    desk = Desk(silences=[silence(3)])
+    desk.tick(finding(9.0, 1, level=Level.CRITICAL), at=2)
+    desk.act(Verb.ACKNOWLEDGE, at=2.1)
+    desk.tick(at=3.1)
+    assert (desk.told(), desk.only.state) == ([Reason.OPENED], State.ACKNOWLEDGED)
+
+
+def test_a_higher_level_that_a_silence_uncovers_wakes_what_is_snoozed() -> None:
+    """Off: `woken` in `_unmuted` of monitor/triage/triaging.py."""
+    desk = Desk(silences=[silence(3, Matcher("level", "=", "critical"))])
+    desk.tick(finding(4.0))
+    desk.act(Verb.SNOOZE, at=1.1, until=99)
+    desk.tick(finding(9.0, 1, level=Level.CRITICAL), at=2)
+    assert reasons(desk.tick(at=3.1)) == [Reason.WORSENED]
+    assert (desk.only.state, desk.only.snoozed_until) == (State.OPEN, NOON + 3.1 * HOUR)

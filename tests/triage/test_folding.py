@@ -156,3 +156,41 @@ def test_the_order_of_findings_and_incidents_changes_nothing(data: st.DataObject
     assert set(one.incidents) == set(same.incidents)
     assert one.decisions == same.decisions
     assert (set(one.links), one.belongs, set(one.wanted)) == (set(same.links), same.belongs, set(same.wanted))
+
+
+def test_what_is_told_worse_and_over_in_one_tick_is_told_and_resolves_at_the_next() -> None:
+    """Off: `fold.touched` in `triage` and `superseded` of monitor/triage/triaging.py. Its rules look past it later."""
+    desk = Desk()
+    desk.tick(finding(3.5, -80), at=-79, judged=-90)
+    first = desk.only.id
+    late = desk.tick(finding(9.0, -72, level=Level.CRITICAL), finding(3.5, -1), judged=-90)
+    assert reasons(late) == [Reason.WORSENED, Reason.OPENED]
+    stood = desk.incidents[first]
+    assert (stood.state, stood.level, stood.surprise, stood.findings) == (State.OPEN, Level.CRITICAL, 9.0, 2)
+    (over,) = desk.tick(at=0.1, judged=-90).decisions
+    assert (over.incident, over.reason) == (first, Reason.RESOLVED)
+    assert desk.tick(at=0.2, judged=-90).decisions == ()
+
+
+def test_what_is_found_of_what_is_quiet_already_is_kept() -> None:
+    """Off: `not in fold.touched` in `triage` of monitor/triage/triaging.py."""
+    desk = Desk()
+    desk.tick(finding(3.5, -80), at=-79, judged=-90)
+    late = desk.tick(finding(9.0, -72), finding(3.5, -1))
+    assert len(late.incidents) == len({one.id for one in late.incidents}) == 2
+    assert sorted(one.findings for one in desk.incidents.values()) == [1, 2]
+
+
+def test_what_opens_again_is_in_nobodys_hands() -> None:
+    """Off: any line of `_reopened` of monitor/triage/folding.py."""
+    desk = Desk()
+    desk.tick(finding(4.0, level=Level.HIGH))
+    desk.act(Verb.SNOOZE, at=1, until=90)
+    desk.tick(at=9, judged=9)
+    assert desk.only.handled_findings == 1
+    assert desk.only.handled_surprise == 4.0
+    desk.tick(finding(4.0, 9), at=10, judged=9)
+    again = desk.only
+    assert (again.state, again.handled_by, again.handled_at, again.note) == (State.OPEN, "", None, "")
+    assert (again.handled_findings, again.handled_level, again.handled_surprise) == (0, Level.INFORMATIONAL, 0.0)
+    assert again.snoozed_until is None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.model import Finding, Level, Part, Reason, State, Verb, Wanted
+from monitor.model import Decision, Finding, Level, Part, Reason, State, Verb, Wanted
 from monitor.triage import PAUSE, Escalation, Policy, Route
 from monitor.triage.linking import LINKS, SHARED
-from tests.triage.desks import HOUR, PLACE, Desk, finding, reasons, rule
+from tests.triage.desks import HOUR, NOON, PLACE, Desk, finding, reasons, rule
 
 BRIEF = Policy(storm=2)
 
@@ -86,25 +87,120 @@ def test_what_a_storm_swallows_after_a_person_closed_it_begins_anew() -> None:
     ]
 
 
+LEVELS = [Level.LOW, Level.MEDIUM, Level.HIGH, Level.CRITICAL]
+
+
+def test_what_is_critical_is_told_though_a_storm_has_used_its_room() -> None:
+    """Off: `urgent` of monitor/triage/storms.py."""
+    desk = Desk(policy=BRIEF)
+    desk.tick(*many(3, level=Level.LOW))
+    critical = [finding(9.0, 0.1, who=20 + n, level=Level.CRITICAL) for n in range(3)]
+    assert Counter(reasons(desk.tick(*critical, at=0.2))) == {Reason.OPENED: 2, Reason.STORM: 1}
+
+
+def test_a_higher_level_than_all_that_hour_is_told_though_a_storm_has_used_its_room() -> None:
+    desk = Desk(policy=BRIEF)
+    desk.tick(*many(3, level=Level.LOW))
+    assert reasons(desk.tick(finding(9.0, 0.1, who=9), at=0.1)) == [Reason.OPENED]
+    assert reasons(desk.tick(finding(9.0, 0.1, who=10), at=0.2)) == [Reason.STORM]
+
+
+def test_what_waits_for_room_is_told_as_soon_as_there_is_some() -> None:
+    """Off: `base` of monitor/triage/informing.py. What a digest says of it meanwhile does not count as told."""
+    desk = Desk(policy=Policy(storm=1))
+    desk.tick(finding(9.0, who=1), finding(4.0, who=2))
+    assert reasons(desk.tick(finding(8.0, 0.5, who=2), at=0.6)) == [Reason.STORM]
+    assert desk.tick(at=0.9).decisions == ()
+    assert desk.tick(at=0.9).wanted == ()
+    assert reasons(desk.tick(at=1)) == [Reason.OPENED]
+
+
+def test_news_of_what_is_critical_are_not_left_to_a_digest() -> None:
+    """Off: `due` in `_first` of monitor/triage/deciding.py."""
+    desk = Desk(policy=Policy(storm=1))
+    desk.tick(*(finding(9.0 - n, who=n, level=Level.CRITICAL) for n in range(3)))
+    desk.tick(finding(6.0, 1, who=2), at=2)
+    assert Counter(desk.told()) == {Reason.OPENED: 2}
+    desk.tick(at=4)
+    assert Counter(desk.told()) == {Reason.OPENED: 3}
+    desk.tick(at=20)
+    assert Counter(desk.told()) == {Reason.OPENED: 3}
+
+
+def test_what_is_critical_is_escalated_from_a_digest_too_and_within_bounds() -> None:
+    """Off: `digested` of monitor/triage/deciding.py, `escalated` of monitor/triage/storms.py."""
+    desk = Desk(policy=BRIEF, routes=[Route("slack", escalate=Escalation(HOUR / 4, "pager"))])
+    desk.tick(*many(9, level=Level.CRITICAL), *many(9, first=20))
+    assert Counter(desk.told("slack")) == {Reason.OPENED: 4}
+    for n in range(1, 12):
+        desk.tick(at=n / 12)
+        assert desk.told("pager").count(Reason.ESCALATED) <= 4
+    assert Counter(desk.told("pager")) == {Reason.ESCALATED: 4}
+    digest = {one.because for one in desk.decisions if one.notifier == "pager" and one.reason is Reason.STORM}
+    assert len(digest) == 1
+    desk.tick(at=1.5)
+    assert Counter(desk.told("pager")) == {Reason.ESCALATED: 8}
+
+
+def test_a_line_of_no_storm_is_in_no_digest() -> None:
+    """Off: `elif one.because` of monitor/triage/storms.py, `one.because` in `add` of monitor/triage/informing.py."""
+    desk = Desk(policy=Policy(storm=1))
+    desk.tick(finding(4.0))
+    desk.decisions.append(Decision("other", "console", NOON, Reason.STORM, ""))
+    storms = [one.because for one in desk.tick(*many(2, first=2), at=0.1).decisions]
+    assert storms[0] == storms[1] != ""
+    only = Desk()
+    only.tick(finding(4.0))
+    only.decisions = [replace(only.decisions[0], reason=Reason.STORM)]
+    assert reasons(only.tick(at=2)) == [Reason.OPENED]
+
+
+def test_what_was_decided_while_the_clock_was_ahead_takes_no_room() -> None:
+    desk = Desk(policy=Policy(storm=1))
+    desk.tick(finding(4.0), at=24 * 365)
+    assert reasons(desk.tick(finding(4.0, who=2), at=1)) == [Reason.OPENED]
+
+
+def test_a_digest_follows_what_becomes_of_its_incidents_for_a_day() -> None:
+    """Off: `one.storm` in `stale` of monitor/triage/freshening.py."""
+    desk = Desk(policy=Policy(storm=1))
+    first = desk.tick(*many(4))
+    digest = next(one for one in first.wanted if one.part is Part.DIGEST)
+    assert desk.tick(at=1).wanted == ()
+    assert digest in desk.tick(finding(9.0, 2, who=1), at=2).wanted
+    assert digest in desk.tick(at=9, judged=4).wanted
+    late = Desk(policy=Policy(storm=1))
+    late.tick(*many(4))
+    assert digest not in late.tick(at=30, judged=4).wanted
+
+
 @given(
     st.integers(1, 4),
-    st.lists(st.tuples(st.integers(0, 12), st.floats(3, 30), st.integers(1, 12)), max_size=60),
+    st.lists(st.tuples(st.integers(0, 12), st.floats(3, 30), st.integers(1, 12), st.sampled_from(LEVELS)), max_size=60),
 )
-def test_no_hour_tells_of_more_than_the_configured_number(most: int, acts: list[tuple[int, float, int]]) -> None:
-    """And no notifier hears twice that an incident was opened, unless it was over in between."""
+def test_no_hour_tells_of_more_than_the_configured_number(most: int, acts: list[tuple[int, float, int, Level]]) -> None:
+    """And of as many that are critical, or of a higher level than all of that hour.
+
+    No notifier hears twice that an incident was opened, unless it was over in between.
+    """
     desk = Desk(policy=Policy(storm=most))
     for tick in range(13):
         found = [
-            finding(surprise, n / 100 + at / 4, who=who) for n, (at, surprise, who) in enumerate(acts) if at == tick
+            finding(surprise, n / 100 + at / 4, who=who, level=level)
+            for n, (at, surprise, who, level) in enumerate(acts)
+            if at == tick
         ]
         desk.tick(*found, at=tick / 4, judged=tick / 4 - 2 if tick % 5 == 0 else -9)
     opened = [one for one in desk.decisions if one.reason in {Reason.OPENED, Reason.REOPENED}]
-    assert all(sum(one.at <= each.at < one.at + HOUR for each in opened) <= most for one in opened)
+    for n, one in enumerate(opened):
+        hour = [each for each in opened[: n + 1] if one.at - HOUR < each.at]
+        urgent = one.level is Level.CRITICAL or one.level.rank > max((each.level.rank for each in hour[:-1]), default=0)
+        assert len(hour) <= most * (2 if urgent else 1)
     for incident in desk.incidents:
         said = [one.reason for one in desk.decisions if one.told and one.incident == incident]
-        for one, after in pairwise(said):
-            assert after not in {Reason.OPENED, Reason.REOPENED} or one is Reason.RESOLVED
-            assert one is not Reason.RESOLVED or after is Reason.REOPENED
+        for reason, after in pairwise(said):
+            assert after not in {Reason.OPENED, Reason.REOPENED} or reason is Reason.RESOLVED
+            assert reason is not Reason.RESOLVED or after is Reason.REOPENED
 
 
 def surge(surprise: float = 9.0, hour: float = 0, rule: str = "one") -> Finding:
@@ -154,6 +250,43 @@ def test_what_many_had_in_hand_is_no_news_of_each() -> None:
     desk.tick(surge())
     desk.act(Verb.ACKNOWLEDGE)
     assert reasons(desk.tick(finding(4.0, who=1), at=PAUSE / HOUR)) == [Reason.INHIBITED]
+
+
+def test_what_only_a_digest_says_of_many_keeps_nobody_quiet() -> None:
+    """Off: `final.reason.told` and `mine.stormed` of monitor/triage/calming.py."""
+    desk = Desk(policy=Policy(storm=1))
+    desk.tick(finding(9.0, who=77, level=Level.CRITICAL), surge(), *many(2))
+    said = Counter(one.reason for one in desk.decisions)
+    assert said == {Reason.OPENED: 1, Reason.STORM: 3}
+    later = desk.tick(finding(4.0, 1, who=3), at=2)
+    assert reasons(later) == [Reason.OPENED]
+
+
+def test_what_is_said_of_many_comes_before_what_is_said_of_each() -> None:
+    """Off: `inhibits` in `_worst_first` of monitor/triage/calming.py."""
+    desk = Desk(policy=Policy(storm=1))
+    triaged = desk.tick(surge(6.0), *many(3, level=Level.HIGH), finding(8.0, who=4, level=Level.HIGH))
+    assert Counter(reasons(triaged)) == {Reason.OPENED: 1, Reason.INHIBITED: 4}
+
+
+def test_who_sleeps_over_what_is_said_of_many_is_told_of_each() -> None:
+    desk = Desk()
+    desk.tick(surge())
+    desk.act(Verb.SNOOZE, until=99)
+    assert reasons(desk.tick(finding(4.0, 1, who=1), at=1)) == [Reason.OPENED]
+
+
+def test_a_false_positive_of_many_is_one_of_each_until_its_rules_have_looked_past_it() -> None:
+    """Off: `past` in `inhibits` of monitor/triage/inhibiting.py, and `FALSE_POSITIVE` there."""
+    desk = Desk()
+    desk.tick(surge())
+    desk.act(Verb.FALSE_POSITIVE, at=0.5)
+    assert reasons(desk.tick(*many(2), at=1)) == [Reason.INHIBITED] * 2
+    desk.tick(*many(2, 1), at=2)
+    assert desk.tick(at=3, judged=3).decisions == ()
+    assert reasons(desk.tick(at=3.5, judged=3.1)) == [Reason.OPENED] * 2
+    more = desk.tick(surge(), *many(1, 2.9, first=5), at=4, judged=9)
+    assert Counter(reasons(more))[Reason.OPENED] == 1
 
 
 def test_incidents_that_share_an_address_or_a_credential_are_linked_once() -> None:

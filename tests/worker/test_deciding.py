@@ -25,6 +25,7 @@ PATIENT = Policy(storm=2, remind=timedelta(minutes=20), storm_window=timedelta(m
 ROUTES = (
     Route("memory", escalate=Escalation(15 * MINUTE, "pager", "S1")),
     Route("late", hours=Hours(start=time(13), end=time(14))),
+    Route("napping", hours=Hours(start=time(15, 10), end=time(14, 30))),
 )
 
 
@@ -39,7 +40,7 @@ def watched(store: Store, engine: DuckEngine, rules: Mapping[str, Rule]) -> App:
     bursts = [one for n in range(6) for one in burst(START + (5 + 7 * n) * MINUTE, 9 + n, f"entra:{n}")]
     again = burst(START + 62 * MINUTE, 25, "entra:1")
     source = ScriptedSource(events=[*tenant(2.2), *bursts, *again], step=DAY)
-    told = [Memory(name, parts=frozenset({Part.NEWS})) for name in ("memory", "pager", "late")]
+    told = [Memory(name, parts=frozenset({Part.NEWS})) for name in ("memory", "pager", "late", "napping")]
     made = app([source], [rules["failures"]], store, engine, told, PATIENT)
     return replace(made, routes=ROUTES)
 
@@ -72,6 +73,9 @@ def test_ticks_and_a_replay_decide_alike_whom_to_tell_when_and_why_not(
         ("pager", Reason.RESOLVED),
         ("late", Reason.OFF_HOURS),
         ("late", Reason.OPENED),
+        ("napping", Reason.OPENED),
+        ("napping", Reason.OFF_HOURS),
+        ("napping", Reason.RESOLVED),
     }
 
 
