@@ -21,7 +21,7 @@ from monitor.cli.acting import show_served
 from monitor.cli.logs import logs
 from monitor.cli.opening import CONFIG, ConfigOption, JsonOption, configured, engine, load_rules
 from monitor.cli.screen import OUT, cell, complain, dump, progress, say, table, warn
-from monitor.cli.stopping import until_signalled
+from monitor.cli.stopping import BUSY, until_signalled
 from monitor.clock import iso
 from monitor.model import Delivery, Message, Part
 from monitor.notifiers.console import ConsoleNotifier
@@ -33,8 +33,8 @@ from monitor.worker.listening import with_buttons
 
 PATIENCE: Final = timedelta(minutes=1)
 """How long one tick waits for a notifier that says to come back later; the rest is for the next."""
-BUSY: Final = 75
-"""Exit code of a daemon that left work in flight behind (EX_TEMPFAIL); what it leaves is made up for."""
+LAST: Final = timedelta(seconds=9)
+"""How long after it was told to stop a daemon is gone, a second after what is in flight had to end."""
 SWITCH: Final = timedelta(milliseconds=0.5)
 """How long a busy thread may keep the interpreter from the one that acknowledges clicks; Python's own is 5 ms."""
 
@@ -92,7 +92,7 @@ def run(config: ConfigOption = CONFIG) -> None:
     code 75: it is made up for at the next start.
     """
     logs(INFO)
-    with _watching(config, _console) as (watch, stop), until_signalled(stop):
+    with _watching(config, _console) as (watch, stop), until_signalled(stop, LAST):
         sources, rules = len(watch.every) - 1, len(watch.app.rules)
         say(f"watching {sources} sources with {rules} rules; state in {watch.app.store.directory}")
         if watch.listens:
