@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,9 +22,7 @@ from monitor.model import Name, Window
 from monitor.ports import Counts, Fetched
 from monitor.store.names import remember
 from monitor.store.opening import Opened, moment, stamp
-
-ROW_GROUP = 100_000
-"""Facts in one row group of a fact file."""
+from monitor.store.writing import ROW_GROUP, regrouped, sync
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +91,9 @@ class FactFiles(Opened):
             with pq.ParquetWriter(aside, FACTS, compression="zstd") as file:
                 for group in groups:
                     file.write_table(conform_facts(group))
-            _sync(aside)
+            sync(aside)
             aside.rename(path)
-            _sync(self._facts)
+            sync(self._facts)
         except BaseException as error:
             for left in (aside, path):
                 left.unlink(missing_ok=True)
@@ -201,7 +198,7 @@ class FactFiles(Opened):
     def merge(self, source: str, window: Window, paths: Sequence[Path]) -> Written:
         """The facts of several live files in a new one, fsynced, which is not live yet."""
         try:
-            path = self._put(source, window, _regrouped(paths))
+            path = self._put(source, window, regrouped(paths))
         except pa.ArrowException as error:
             raise PermanentError(f"{paths[0]} .. {paths[-1]}: facts cannot be read: {error}") from error
         names = [one.name for one in paths]
@@ -284,26 +281,6 @@ def _changed(control: sqlite3.Connection, source: str, written: Sequence[Written
         "insert into changes (source, start_at, as_of) values (?, ?, ?)",
         [(source, stamp(max(one.window.start, first)), stamp(one.as_of)) for one in written if one.window.end > first],
     )
-
-
-def _regrouped(paths: Sequence[Path]) -> Iterator[pa.Table]:
-    """The rows of the files in order, in row groups of about `ROW_GROUP`."""
-    held: list[pa.Table] = []
-    for path in paths:
-        held.append(pq.read_table(path))
-        if sum(one.num_rows for one in held) >= ROW_GROUP:
-            yield pa.concat_tables(held)
-            held = []
-    if held:
-        yield pa.concat_tables(held)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _text(counts: Counts) -> str:

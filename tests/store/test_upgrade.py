@@ -105,9 +105,9 @@ def second(tmp_path: Path) -> Path:
     for script in ("0001_first.sql", "0002_collecting.sql"):
         control.executescript((files("monitor.store") / "migrations" / script).read_text())
     control.execute("pragma user_version = 2")
-    told = {"told_surprise": 3.0, "told_level": "low"}
+    told: dict[str, object] = {"told_surprise": 3.0, "told_level": "low"}
     incidents = [
-        kept("told", 1, 5.5, **told),
+        kept("told", 1, 5.5, "open", **told),
         kept("storm", 2, 9.0),
         kept("over", 3, 4.0, "resolved", told_surprise=4.0, told_level="medium"),
         kept("owed", 4, 4.0, told_surprise=4.0, told_level="medium"),
