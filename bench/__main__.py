@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fold=measures.FOLD // shrink,
         identities=max(20, measures.IDENTITIES // shrink),
         days=measures.DAYS,
+        clicks=max(5, measures.CLICKS // shrink),
     )
     given.cache.mkdir(parents=True, exist_ok=True)
     results = measures.each(given.cache, rows, given.runs)

@@ -8,10 +8,11 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-from bench import commands, fold, rows, travel
+from bench import clicks, commands, fold, rows, travel
 
 BACKTEST, IDENTITIES, DAYS = 1_000_000, 2_000, 35
 FOLD = 10_000_000
+CLICKS = 100
 MB = 1_000_000
 
 
@@ -23,6 +24,7 @@ class Rows:
     fold: int
     identities: int
     days: int
+    clicks: int = CLICKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,22 @@ class Count:
     aim: str
 
 
-def each(cache: Path, wanted: Rows, runs: int) -> Iterator[Result | Count]:
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """How long people waited, in seconds: the median, what 95 of 100 stayed below, the longest."""
+
+    title: str
+    waits: tuple[tuple[str, float, float, float], ...]
+    aim: str
+    note: str
+
+
+def each(cache: Path, wanted: Rows, runs: int) -> Iterator[Result | Count | Waited]:
     """All measurements, one after the other, on rows made here unless the cache has them; what is counted first."""
     yield _travel()
     yield _questions()
+    for condition in clicks.CONDITIONS:
+        yield _clicks(condition, wanted.clicks)
     made = rows.world(cache, wanted.backtest, wanted.identities, wanted.days)
     yield _backtest(made, rows.as_ndjson(made, wanted.identities, wanted.days), wanted, runs)
     yield _fold(rows.table(cache, made, wanted.fold), runs)
@@ -144,6 +158,17 @@ def _questions() -> Count:
     )
 
 
+def _clicks(condition: str, number: int) -> Waited:
+    names = {"mintwatch": "mintwatch", "bot": "slack-sdk's own client and chat.update"}
+    taken = {name: clicks.measured(name, condition, number) for name in clicks.CONTESTANTS}
+    return Waited(
+        f"from a click to the changed message, {number:,} clicks, {condition}",
+        tuple((names[name], median(one.seconds), one.slow, max(one.seconds)) for name, one in taken.items()),
+        aim="a median below 1 s, whatever else goes on",
+        note="at a local Slack in the same process; mintwatch asks who it is, keeps the act and composes the message",
+    )
+
+
 One = TypeVar("One")
 Other = TypeVar("Other")
 
@@ -154,8 +179,15 @@ def in_turn(runs: int, one: Callable[[], One], other: Callable[[], Other]) -> tu
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
 
-def lines(result: Result | Count) -> list[str]:
+def lines(result: Result | Count | Waited) -> list[str]:
     """The measurement for a person."""
+    if isinstance(result, Waited):
+        width = max(len(name) for name, *_ in result.waits)
+        said = [
+            f"  {name:<{width}}  median {middle:6.3f} s  95 % {slow:6.3f} s  max {longest:6.3f} s"
+            for name, middle, slow, longest in result.waits
+        ]
+        return [result.title, *said, f"  {result.note}", f"  aim: {result.aim}"]
     if isinstance(result, Count):
         width = max(len(one.name) for one in result.numbers)
         told = [
@@ -174,8 +206,10 @@ def lines(result: Result | Count) -> list[str]:
     return [*shown, f"  {result.note}", f"  aim: {result.aim}"]
 
 
-def plain(result: Result | Count) -> dict[str, object]:
+def plain(result: Result | Count | Waited) -> dict[str, object]:
     """The measurement for a machine."""
+    if isinstance(result, Waited):
+        return asdict(result) | {"medians": {name: middle for name, middle, *_ in result.waits}}
     if isinstance(result, Count):
         return asdict(result) | {"ratios": {one.name: one.ratio for one in result.numbers}}
     return asdict(result) | {"medians": {one.name: one.middle for one in result.timings}}

@@ -64,8 +64,10 @@ def test_a_tick_asks_no_more_for_more_rules() -> None:
 def test_all_of_it_runs_and_gives_medians_and_the_ratio(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--shrink", "1000", "--runs", "1", "--cache", str(tmp_path / "cache")]
     bench.main([*options, "--json"])
-    travelled, questions, replay, folded = json.loads(capsys.readouterr().out)["results"]
+    travelled, questions, *waited, replay, folded = json.loads(capsys.readouterr().out)["results"]
     assert all(0 < ratio <= 1.05 for ratio in travelled["ratios"].values())
     assert all(0 < ratio <= 1.0 for ratio in questions["ratios"].values())
+    assert len(waited) == 4
+    assert all(middle > 0 for one in waited for middle in one["medians"].values())
     assert set(replay["medians"]) == {"Parquet", "NDJSON, gzipped"}
     assert folded["ratio"] > 0
