@@ -13,7 +13,7 @@ import typer
 from docs.generate.words import heading, table
 from monitor import cli
 from monitor.cli.acting import UNANSWERED
-from monitor.cli.watch import BUSY
+from monitor.cli.stopping import BUSY
 
 ROOT: Final = Path(__file__).parents[2]
 

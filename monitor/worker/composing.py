@@ -12,14 +12,14 @@ from monitor import charts
 from monitor.clock import iso
 from monitor.errors import StateError
 from monitor.model import Decision, Delivery, Digest, Finding, Incident, Message, Part, Queued, Reason, Silence
-from monitor.notify import Shown, Told, compose, gathered, worst
+from monitor.notify import Hush, Shown, Told, compose, gathered, strongest, worst
 from monitor.notify.standing import SILENT
 from monitor.ports import Notifier
 from monitor.rules import Rule
 from monitor.triage import labels, matches
 from monitor.worker.app import App
 from monitor.worker.bands import band, counts
-from monitor.worker.deciding import silences
+from monitor.worker.deciding import owned, silences
 from monitor.worker.evidence import evidence
 from monitor.worker.guard import guarded
 from monitor.worker.judging import hear
@@ -35,6 +35,8 @@ PAGES: Final = 20
 """Among how many times as many they are looked for, where some are silenced."""
 LINKED: Final = 8
 """How many incidents are named that have something in common with one."""
+MATCHED: Final = 200
+"""How many findings are held against the silences, the strongest."""
 KEPT: Final = 512
 """Of how many findings the facts are remembered: they never change, and a click wants its answer at once."""
 
@@ -84,9 +86,9 @@ class Composer:
         others = {each.id: each for each in store.these([link.other for link in links])}
         linked = [(link, others[link.other]) for link in links if link.other in others]
         shown = [self._facts(each, self._rules[each.rule]) for each in self._strongest(findings)[:RULES]]
+        facts = [each for each in shown if each is not None]
         query, link = self._point(findings)
         entries = store.entries(incident.id)
-        quiet = quieted(store, incident, findings, entries, self._rules, self.app.owners)
         return compose(
             Told(
                 decision,
@@ -94,17 +96,37 @@ class Composer:
                 findings,
                 now,
                 rules=self._rules,
-                names=store.names(_named(findings, [incident, *others.values()])),
+                names=store.names(
+                    _named(findings, [incident, *others.values()]) | {row.target for each in facts for row in each.rows}
+                ),
                 owners=self.app.owners,
                 decisions=decisions,
-                entries=[*entries, *quiet],
+                entries=[
+                    *entries,
+                    *quieted(store, incident, findings, entries, self._rules, self.app.owners),
+                ],
                 linked=linked,
-                shown=[each for each in shown if each is not None],
+                shown=facts,
                 query=query,
                 link=link,
                 mention=decision.because if decision.reason is Reason.ESCALATED else "",
+                hush=self._hush(incident, findings, now),
             )
         )
+
+    def _hush(self, incident: Incident, findings: Sequence[Finding], now: datetime) -> Hush:
+        """The silences that mute it: those that muted some of its findings, and those that would mute the next."""
+        active = [each for each in silences(self.app, now) if each.active(now)]
+        if not active or not incident.state.live:
+            return Hush()
+        owner, by, whole = owned(self.app, [incident]).get(incident.subject), set[str](), True
+        for each in strongest(findings)[:MATCHED]:
+            said = labels(each, owner, self._rules.get(each.rule))
+            found = [silence.id for silence in active if matches(silence.matchers, said)]
+            by.update(found)
+            whole = whole and bool(found)
+        by.update(incident.muted_by, incident.expected_by)
+        return Hush(tuple(each for each in active if each.id in by), whole)
 
     def _digest(self, one: Queued, now: datetime) -> Digest:
         store, storm = self.app.store, one.wanted.incident
@@ -142,7 +164,7 @@ class Composer:
     def _strongest(self, findings: Sequence[Finding]) -> list[Finding]:
         """The strongest finding of each rule that is still known and counts facts; `findings` come strongest first."""
         best: dict[str, Finding] = {}
-        for each in findings:
+        for each in strongest(findings):
             if each.rule in self._rules and counts(self._rules[each.rule]):
                 best.setdefault(each.rule, each)
         return list(best.values())
@@ -155,7 +177,7 @@ class Composer:
                 tables = {"facts": self.app.store.live()}
                 if not tables["facts"]:
                     return None
-                return Shown.of(finding, evidence(finding, rule, self.app.engine, tables, ROWS))
+                return Shown.of(finding, evidence(finding, rule, self.app.engine, tables, ROWS + 1), ROWS)
 
         with self._reading:  # two lanes tell of the same findings: the second one finds what the first one read
             if known := self._shown.get(finding.key):
