@@ -13,7 +13,7 @@ from ruamel.yaml.comments import CommentedMap
 
 from monitor.clock import iso
 from monitor.errors import InputError
-from monitor.model import Federated, Matcher, Owner, Owners, Silence, digest, fits, matcher
+from monitor.model import UNNAMED, Federated, Matcher, Owner, Owners, Silence, digest, matcher, names_something
 from monitor.settings.parts import Part, Zone, among, like
 from monitor.triage.silencing import LABELS
 from monitor.written import Place, document, line, mistakes, plain
@@ -104,8 +104,8 @@ class ExceptionSettings(Part):
     def _some_time_of_something(self) -> ExceptionSettings:
         if not self.start < self.until:
             raise ValueError(f"expected from < until, got {iso(self.start)} and {iso(self.until)}")
-        if all(fits(one, "") for one in self.matchers):
-            raise ValueError("these matchers fit whatever lacks their labels; expected one that names something")
+        if not names_something(self.matchers):
+            raise ValueError(UNNAMED)
         return self
 
 

@@ -143,9 +143,9 @@ exceptions:
             "expected from < until",
         ),
         (
-            "exceptions:\n- {matchers: [team!=a, rule=~.*], author: a, reason: b, from: 2026-05-02, until: 2026-06-02}",
+            "exceptions:\n- {matchers: [team!=a, rule=~.+], author: a, reason: b, from: 2026-05-02, until: 2026-06-02}",
             2,
-            "expected one that names something",
+            "expected a matcher that names something",
         ),
         ("- x\n", 1, "expected a mapping of keys to values"),
         ("identities: [\n", 2, "not YAML"),

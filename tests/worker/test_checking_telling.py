@@ -11,7 +11,21 @@ from threading import Event
 import pytest
 
 from monitor import clock, plugins, rules
-from monitor.model import Decision, Finding, Level, Part, Reason, Wanted
+from monitor.model import (
+    Act,
+    Decision,
+    Entry,
+    Finding,
+    Level,
+    Matcher,
+    Outcome,
+    Part,
+    Person,
+    Reason,
+    Silence,
+    Verb,
+    Wanted,
+)
 from monitor.settings import Logins, load
 from monitor.store import Store
 from monitor.testing.slack import Channel, LocalSlack, faults
@@ -243,6 +257,21 @@ def test_a_silence_that_has_matched_nothing_for_a_day_is_said(checked: Checks, t
     ((about, said),) = told(checked("identities: identities.yml\n"), Verdict.NOTE)
     assert about.startswith("silence ")
     assert said.startswith("team=platform, by ann via identities.yml: has matched nothing since ")
+
+
+def test_a_silence_that_mutes_whatever_comes_is_named_while_it_does(checked: Checks, tmp_path: Path) -> None:
+    def silence(pattern: str, start: datetime) -> Silence:
+        matchers = (Matcher("rule", "=~", pattern),)
+        return Silence(pattern, matchers, "ann", "quiet please", start, start, start + timedelta(hours=12))
+
+    now = clock.now()
+    act = Act("key", Verb.SILENCE, Person("ann"), "here", now)
+    made = [silence(".+", now), silence(".*", now - timedelta(days=1)), silence("sp-.*", now)]
+    with Store(tmp_path / "state") as store:
+        store.record(Entry(act, Outcome.DONE, "done"), None, made, [])
+    said = dict(told(checked(""), Verdict.NOTE))
+    assert "mutes whatever comes" in said["silence .+"]
+    assert not any("whatever" in text for about, text in said.items() if about != "silence .+")
 
 
 def test_what_the_routes_leave_untold_is_said(checked: Checks, tmp_path: Path) -> None:

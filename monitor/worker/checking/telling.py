@@ -12,7 +12,7 @@ from typing import Final
 
 from monitor.clock import DAY, iso
 from monitor.errors import MintwatchError
-from monitor.model import Owner, Owners
+from monitor.model import Owner, Owners, names_something
 from monitor.rules import Rule
 from monitor.settings import Logins, NotifierSettings, Settings
 from monitor.settings.notifying import USED
@@ -98,6 +98,7 @@ def _state(settings: Settings, rules: Mapping[str, Rule], said: Owners, now: dat
             yield from _outbox(store)
             yield from _ending(store, now)
             yield from _silences(store, rules, said, now)
+            yield from _sweeping(store, now)
     except MintwatchError as error:
         yield Checked(Verdict.UNKNOWN, "state", str(error))
 
@@ -124,6 +125,15 @@ def _ending(store: Store, now: datetime) -> Iterator[Checked]:
             yield Checked(
                 Verdict.NOTE, f"silence {one.id}", f"{what}, by {one.author}: expires at {iso(one.expires_at)}"
             )
+
+
+def _sweeping(store: Store, now: datetime) -> Iterator[Checked]:
+    """Silences that name nothing in particular, and so mute whatever comes."""
+    for one in store.silences(now):
+        if one.active(now) and not names_something(one.matchers):
+            what = ", ".join(map(str, one.matchers))
+            text = f"{what}, by {one.author}: mutes whatever comes, until {iso(one.expires_at)}"
+            yield Checked(Verdict.NOTE, f"silence {one.id}", text, (f"mintwatch silence expire {one.id}",))
 
 
 def _silences(store: Store, rules: Mapping[str, Rule], said: Owners, now: datetime) -> Iterator[Checked]:
