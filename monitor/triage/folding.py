@@ -18,6 +18,8 @@ MARKED: Final = {"ip": "address", "prefix": "network", "credential_id": "credent
 """Columns by whose values incidents are linked, and what a person calls them."""
 MARKS: Final = 20
 """How many of them an incident keeps."""
+MEMBERS: Final = 5_000
+"""How many identities an incident about many remembers: what goes on for weeks meets ever more of them."""
 
 
 def about(one: Finding | Incident) -> tuple[str, bool]:
@@ -149,7 +151,7 @@ def _noted(incident: Incident, finding: Finding, mute: Mute, rules: Mapping[str,
         muted_findings=incident.muted_findings + bool(mute.by and not mute.expected_by),
         expected_findings=incident.expected_findings + bool(mute.expected_by),
         expected_by=_and(incident.expected_by, mute.expected_by),
-        members=tuple(sorted({*incident.members, *more})) if more else incident.members,
+        members=tuple(sorted({*incident.members, *more})[:MEMBERS]) if more else incident.members,
         marks=(*incident.marks, *new)[:MARKS],
     )
 
