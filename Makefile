@@ -36,7 +36,7 @@ test: format-check lint types imports locked  ## everything CI asks for
 check: format-check lint types imports locked  ## as test, without what is slow; for every commit
 	$(PY) -m pytest --numprocesses=logical --dist=worksteal -m "not slow and not soak"
 
-soak: setup  ## alerts through foul weather and 200 kills of the daemon; takes minutes
+soak: setup  ## more lives and alerts through foul weather, 200 kills of the daemon; takes minutes
 	$(PY) -m pytest --numprocesses=logical --dist=worksteal -m soak
 
 format: setup  ## rewrite the code in its one format

@@ -97,6 +97,6 @@ def reset(transport: asyncio.BaseTransport | None) -> None:
     if not isinstance(transport, asyncio.Transport):
         return
     connection = transport.get_extra_info("socket")
-    if connection is not None:
+    if connection is not None and connection.fileno() != -1:  # the other side may have hung up meanwhile
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
