@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import Finding, Level, Reason, State, Verb, together
+from monitor.triage.folding import MEMBERS
 from tests.triage.desks import PLACE, RULES, Desk, after, finding, reasons, rule
 
 
@@ -27,6 +28,12 @@ def test_distinct_evidence_counts_together() -> None:
     incident = after(finding(4.0), finding(3.5, family=PLACE), finding(3.0, family=PLACE))
     assert incident.surprise == pytest.approx(together([4.0, 3.5]))
     assert len(incident.evidence) == 2
+
+
+def test_an_incident_about_many_remembers_so_many_of_them_and_no_more() -> None:
+    hours = [tuple(f"entra:{hour}-{n}" for n in range(MEMBERS // 4)) for hour in range(6)]
+    incident = after(*(finding(4.0, hour, members=members) for hour, members in enumerate(hours)))
+    assert len(set(incident.members)) == len(incident.members) == MEMBERS
 
 
 def test_an_incident_lasts_from_its_first_bucket_to_its_last_in_whatever_order_they_come() -> None:
