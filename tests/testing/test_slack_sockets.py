@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 
 from monitor.testing.slack import UNPACED, LocalSlack, Message, faults
+from monitor.testing.slack.server import reset
 from tests.testing.slack_app import Listener, actions, button, listening, menu, section, web
 
 SOON = timedelta(milliseconds=500)
@@ -203,3 +205,18 @@ def test_the_client_comes_back_though_opening_fails(slack: LocalSlack) -> None:
         slack.sockets.close()
         assert acts(slack, message, app, 2)
     assert slack.faults.happened == {"failing 500": 1}
+
+
+def test_a_connection_that_is_gone_already_can_be_hung_up() -> None:
+    """Off: `fileno` in `reset` of monitor/testing/slack/server.py."""
+
+    async def hung_up_twice() -> bool:
+        server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1")
+        async with server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            for _ in range(2):
+                reset(writer.transport)
+                await asyncio.sleep(0)
+            return writer.transport.is_closing()
+
+    assert asyncio.run(hung_up_twice())
