@@ -147,6 +147,16 @@ class Health(FactFiles):
         row = self._control.row("select at from compared where source = ?", (source,))
         return moment(row[0]) if row else None
 
+    def mark(self, name: str) -> str:
+        """What was noted under that name, '' if nothing was."""
+        row = self._control.row("select value from marks where name = ?", (name,))
+        return str(row[0]) if row else ""
+
+    def note_mark(self, name: str, value: str) -> None:
+        """Note something small under a name, in place of what was noted before."""
+        with self._control.transaction() as control:
+            control.execute("insert or replace into marks values (?, ?)", (name, value))
+
     def note(self, events: Iterable[HealthEvent]) -> None:
         """Write down what happened, each once: the same of the same part at the same moment is one event."""
         with self._control.transaction() as control:

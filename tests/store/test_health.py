@@ -156,3 +156,12 @@ def test_a_window_fetched_while_its_day_is_put_together_is_not_lost(tmp_path: Pa
     with Store(tmp_path) as store:
         assert store.compact("a", NOON + 4 * DAY) == [hour(0, 4)]
         assert (events(store), store.watermark("a")) == (103, NOON + 5 * DAY)
+
+
+def test_a_mark_is_what_was_noted_last(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        assert store.mark("one") == ""
+        store.note_mark("one", "first")
+        store.note_mark("one", "second")
+    with Store(tmp_path, write=False) as reader:
+        assert (reader.mark("one"), reader.mark("two")) == ("second", "")
