@@ -1,19 +1,17 @@
-"""control.db: SQLite in WAL mode with numbered migrations, and the one-writer lock beside it."""
+"""control.db: SQLite in WAL mode, written by one process, read by many."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from monitor import __version__
 from monitor.errors import StateError
+from monitor.store import migrating
 
 
 class Control:
@@ -72,14 +70,22 @@ def connect(path: Path | None) -> sqlite3.Connection:
     StateError
         If it is no SQLite file, or was written by a newer mintwatch.
     """
+    connection: sqlite3.Connection | None = None
     try:
         connection = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = full")
         connection.execute("pragma busy_timeout = 5000")
-        migrate(connection, str(path or "memory"))
-    except sqlite3.DatabaseError as error:
-        raise StateError(f"{path}: cannot be used as control database: {error}") from error
+        if not migrating.check(connection, path, (known := migrating.scripts())):
+            connection.execute("pragma auto_vacuum = incremental")  # before there is anything in it, or never
+        connection.execute("pragma synchronous = full")
+        connection.execute("pragma journal_mode = wal")
+        migrating.migrate(connection, path, known)
+        migrating.remember_version(connection, __version__)
+    except (sqlite3.Error, StateError) as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, StateError):
+            raise
+        raise StateError(unusable(path, error)) from error
     return connection
 
 
@@ -96,13 +102,27 @@ def look(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
         connection.execute("pragma busy_timeout = 5000")
         (version,) = connection.execute("pragma user_version").fetchone()
-    except sqlite3.DatabaseError as error:
-        raise StateError(f"{path}: cannot be read as control database: {error}") from error
-    if version != (known := len(_scripts())):
+    except sqlite3.Error as error:
+        raise StateError(unusable(path, error)) from error
+    if version != (known := len(migrating.scripts())):
+        wrote = migrating.wrote_last(connection)
         connection.close()
-        age = "a newer" if version > known else "an older"
-        raise StateError(f"{path}: written by {age} mintwatch (schema {version}, this one reads {known})")
+        age, by = "a newer" if version > known else "an older", f" ({wrote})" if wrote else ""
+        raise StateError(f"{path}: written by {age} mintwatch{by} (schema {version}, this one reads {known})")
     return connection
+
+
+def unusable(path: Path | None, error: sqlite3.Error) -> str:
+    """Why a control database cannot be used, and what a person can do about it."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    said = f"{path}: cannot be used as control database: {error}"
+    if path is None or code not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return said
+    made = migrating.backups(path.parent)
+    again = (
+        f"go back to its newest copy: {migrating.restoring(path, made[-1])}" if made else "bring back an export of it"
+    )
+    return f"{said}; keep it aside, and {again}. What came since then is collected and judged again"
 
 
 @contextmanager
@@ -138,42 +158,3 @@ def _withdraws(action: int, table: str | None, *_: str | None) -> int:
     """Whether SQLite may: only rows of `requests` are looked for and deleted."""
     gone = action in {sqlite3.SQLITE_DELETE, sqlite3.SQLITE_READ} and table == "requests"
     return sqlite3.SQLITE_OK if gone else sqlite3.SQLITE_DENY
-
-
-def migrate(connection: sqlite3.Connection, where: str) -> None:
-    """Run the numbered migrations this database has not seen, each in its own transaction.
-
-    Raises
-    ------
-    StateError
-        If the database is newer than this mintwatch.
-    """
-    scripts = _scripts()
-    (version,) = connection.execute("pragma user_version").fetchone()
-    if version > len(scripts):
-        raise StateError(f"{where}: written by a newer mintwatch (schema {version}, this one knows {len(scripts)})")
-    for number, script in enumerate(scripts[version:], start=version + 1):
-        connection.executescript(f"begin;\n{script.read_text()}\npragma user_version = {number};\ncommit;")
-
-
-def _scripts() -> list[Traversable]:
-    """The numbered migrations, in order."""
-    folder = files("monitor.store") / "migrations"
-    return sorted((one for one in folder.iterdir() if one.name.endswith(".sql")), key=lambda one: one.name)
-
-
-def lock(directory: Path) -> int:
-    """Hold the directory's one-writer lock until the returned descriptor is closed or the process ends.
-
-    Raises
-    ------
-    StateError
-        If another process holds it.
-    """
-    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise StateError(f"{directory}: another mintwatch is writing here; stop it first") from error
-    return descriptor

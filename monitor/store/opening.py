@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from monitor.errors import StateError
-from monitor.store.control import Control, connect, lock, look
+from monitor.store.control import Control, connect, look
+from monitor.store.locking import Holder, holder, lock, unlock
 
 
 class Opened:
@@ -21,7 +22,7 @@ class Opened:
         self.directory = Path(self._temporary.name) if self._temporary else Path(directory or "")
         self._facts = self.directory / "facts"
         if write:
-            self._facts.mkdir(parents=True, exist_ok=True)
+            _make(self._facts)
         elif not (self.directory / "control.db").is_file():
             raise StateError(f"{self.directory}: expected a state directory (control.db), found none")
         self._lock = lock(self.directory) if write else None
@@ -32,6 +33,11 @@ class Opened:
             self._unlock()
             raise
         self._control = Control(connection, str(self.directory))
+
+    @property
+    def holder(self) -> Holder | None:
+        """Who writes there now; None if nobody does."""
+        return holder(self.directory)
 
     @property
     def writable(self) -> bool:
@@ -55,8 +61,18 @@ class Opened:
 
     def _unlock(self) -> None:
         if self._lock is not None:
-            os.close(self._lock)
+            unlock(self._lock)
             self._lock = None
+
+
+def _make(folder: Path) -> None:
+    """Make the folder where facts are kept, if it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StateError(
+            f"{folder}: cannot be made: {error.strerror}; expected a folder that uid {os.getuid()} may write to"
+        ) from error
 
 
 def stamp(at: datetime) -> str:
