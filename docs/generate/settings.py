@@ -12,7 +12,7 @@ from monitor import settings
 PARTS: Final = {
     "CredentialSettings": "credentials.&lt;name&gt;",
     "Addresses": "credentials.&lt;name&gt;.addresses",
-    "Reference": "credentials.&lt;name&gt;.secret, slack.token, notifiers.&lt;name&gt;.url and the like",
+    "Reference": "credentials.&lt;name&gt;.secret, slack.token, heartbeat.url and the like",
     "WorkspaceSettings": "workspaces.&lt;name&gt;",
     "SourceSettings": "workspaces.&lt;name&gt;.sources.&lt;source&gt;",
     "SlackSettings": "slack",
@@ -22,6 +22,11 @@ PARTS: Final = {
     "HoursSettings": "routes, each: hours",
     "EscalationSettings": "routes, each: escalate",
     "PolicySettings": "policy",
+    "ServeSettings": "serve",
+    "HeartbeatSettings": "heartbeat",
+    "DailySettings": "daily",
+    "LogSettings": "logs",
+    "KeepSettings": "keep",
 }
 """The parts of the settings in the order they are told, with where they stand."""
 OWNED: Final = {

@@ -16,7 +16,7 @@ from typing import Final
 
 import typer
 
-from monitor import clock, worker
+from monitor import clock, daemon, worker
 from monitor.cli.acting import show_served
 from monitor.cli.logs import logs
 from monitor.cli.opening import CONFIG, ConfigOption, JsonOption, configured, engine, load_rules
@@ -99,7 +99,7 @@ def run(config: ConfigOption = CONFIG) -> None:
             sys.setswitchinterval(SWITCH.total_seconds())
             with_buttons(watch.app, clock.now())
         with watch.people:
-            finished = worker.run(watch.app, watch.every, stop)
+            finished = daemon.run(watch.app, watch.every, stop)
         if not finished:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -1,5 +1,6 @@
 """What a person configures: one YAML file and the environment over it, checked whole before anything is done."""
 
+from monitor.settings.daemon import DailySettings, HeartbeatSettings, KeepSettings, LogSettings, ServeSettings
 from monitor.settings.identities import IdentitiesFile, load_identities
 from monitor.settings.logins import Logins
 from monitor.settings.model import Addresses, CredentialSettings, Settings, SourceSettings, WorkspaceSettings
@@ -15,15 +16,20 @@ __all__ = [
     "PREFIX",
     "Addresses",
     "CredentialSettings",
+    "DailySettings",
     "EscalationSettings",
+    "HeartbeatSettings",
     "HoursSettings",
     "IdentitiesFile",
+    "KeepSettings",
+    "LogSettings",
     "Logins",
     "MayAct",
     "NotifierSettings",
     "PolicySettings",
     "Reference",
     "RouteSettings",
+    "ServeSettings",
     "Settings",
     "SlackSettings",
     "SourceSettings",

@@ -20,6 +20,7 @@ def crossed(settings: Settings) -> Iterator[tuple[Place, str]]:
     """What is wrong about settings that are right one by one."""
     yield from _watching(settings)
     yield from _telling(settings)
+    yield from _looked_after(settings)
 
 
 def _watching(settings: Settings) -> Iterator[tuple[Place, str]]:
@@ -50,6 +51,17 @@ def _telling(settings: Settings) -> Iterator[tuple[Place, str]]:
     yield from _doubled(settings)
     for index, route in enumerate(settings.routes):
         yield from _route(settings, route, ("routes", index))
+
+
+def _looked_after(settings: Settings) -> Iterator[tuple[Place, str]]:
+    if settings.heartbeat is not None:
+        yield from _reference(settings, settings.heartbeat.url, ("heartbeat", "url"))
+    for index, name in enumerate(settings.daily.to):
+        if name not in settings.notifiers:
+            yield ("daily", "to", index), _no("notifier", name, settings.notifiers)
+    longest = max((one.history for one in settings.workspaces.values()), default=DAY)
+    if settings.keep.facts < longest:
+        yield ("keep", "facts"), f"expected at least {longest.days}d, the longest history of a workspace"
 
 
 def _of_workspace(settings: Settings, short: str) -> Iterator[tuple[Place, str]]:

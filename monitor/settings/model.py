@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from monitor.clock import BIN, DAY
 from monitor.login import CLOUDS, Kind
 from monitor.rules.model import Duration
+from monitor.settings.daemon import DailySettings, HeartbeatSettings, KeepSettings, LogSettings, ServeSettings
 from monitor.settings.notifying import NotifierSettings, SlackSettings
 from monitor.settings.parts import File, Length, Name, Part, Reference, like
 from monitor.settings.routing import PolicySettings, RouteSettings
@@ -183,3 +184,12 @@ class Settings(BaseSettings):
         default=None, description="File that says [who owns what](identities.md), read again whenever it changes."
     )
     policy: PolicySettings = Field(default_factory=PolicySettings, description="How patient triage is.")
+    serve: ServeSettings = Field(
+        default_factory=ServeSettings, description="Where `mintwatch run` shows its health and its metrics."
+    )
+    heartbeat: HeartbeatSettings | None = Field(
+        default=None, description="Whom to call after each complete cycle; left out, nobody."
+    )
+    daily: DailySettings = Field(default_factory=DailySettings, description="The daily digest, and the daily canary.")
+    logs: LogSettings = Field(default_factory=LogSettings, description="What `mintwatch run` logs, and how.")
+    keep: KeepSettings = Field(default_factory=KeepSettings, description="For how long what is in the state is kept.")

@@ -51,7 +51,7 @@ def _as_written(node: Any) -> Any:
     if changed.get("format") == "duration":
         changed.pop("format")
         changed["pattern"] = DURATION
-    if changed.get("format") in {"path", "password"}:
+    if changed.get("format") in ("path", "password"):  # which is a dict where a key has that name
         changed.pop("format")
     if "patternProperties" in changed:  # names of another form are refused
         changed["additionalProperties"] = False

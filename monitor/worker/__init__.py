@@ -4,7 +4,6 @@ from monitor.worker.app import App, Progress, Report, RuleReport, SourceReport, 
 from monitor.worker.gathering import gather
 from monitor.worker.judging import Judged, hear, judge
 from monitor.worker.replay import replay
-from monitor.worker.running import run
 from monitor.worker.ticking import tick
 from monitor.worker.watching import Watch, watch
 
@@ -20,7 +19,6 @@ __all__ = [
     "hear",
     "judge",
     "replay",
-    "run",
     "silent",
     "tick",
     "watch",

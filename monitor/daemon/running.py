@@ -21,7 +21,7 @@ from monitor.worker.gathering import gather
 from monitor.worker.postman import Postman
 from monitor.worker.ticking import judge_and_decide
 
-log = logging.getLogger("mintwatch.worker")
+log = logging.getLogger("mintwatch.daemon")
 
 DEADLINE: Final = timedelta(seconds=8)
 """How long work in flight may take to end once the daemon is told to stop.

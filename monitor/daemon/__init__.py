@@ -1,0 +1,5 @@
+"""The daemon: what only a process that stays needs. Its schedule, its sign of life, and what it shows of itself."""
+
+from monitor.daemon.running import run
+
+__all__ = ["run"]
