@@ -32,7 +32,9 @@ def check(config: ConfigOption = CONFIG, json: JsonOption = False) -> None:
     now, stop = clock.now(), Event()
     try:
         for one in chain(
-            checking.check(chosen, logins, now, stop), checking.check_telling(chosen, logins, rules, now, stop)
+            checking.check_keeping(chosen, rules.values()),
+            checking.check(chosen, logins, now, stop),
+            checking.check_telling(chosen, logins, rules, now, stop),
         ):
             found.append(one)
             if not json:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from monitor import __version__
 from monitor.errors import StateError
 from monitor.store import migrating
+
+INCREMENTAL: Final = 2
+"""What SQLite calls the mode in which a database becomes smaller when it is asked to."""
+
+Values: TypeAlias = Sequence[Any] | Mapping[str, Any]
 
 
 class Control:
@@ -22,15 +27,22 @@ class Control:
         self._where = where
         self._alone = RLock()
 
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        """All rows of the answer, as tuples."""
-        with self._alone:
+    def rows(self, sql: str, values: Values = ()) -> list[Any]:
+        """All rows of the answer, as tuples; `StateError` if the database cannot be read."""
+        with self._alone, self._readable():
             return self._connection.execute(sql, values).fetchall()
 
-    def row(self, sql: str, values: Sequence[Any] = ()) -> Any:
-        """The first row of the answer, or None."""
-        with self._alone:
+    def row(self, sql: str, values: Values = ()) -> Any:
+        """The first row of the answer, or None; `StateError` if the database cannot be read."""
+        with self._alone, self._readable():
             return self._connection.execute(sql, values).fetchone()
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StateError(f"{self._where}: control.db cannot be read: {error}") from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -55,6 +67,38 @@ class Control:
                 if isinstance(error, sqlite3.Error):
                     raise StateError(f"{self._where}: control.db cannot be written: {error}") from error
                 raise
+
+    def tidy(self) -> None:
+        """Give the room of what was deleted back to the disk, and make the log of changes short.
+
+        Nobody is kept from reading; whoever writes meanwhile waits for a moment.
+
+        Raises
+        ------
+        StateError
+            If the database cannot be written.
+        """
+        with self._alone:
+            try:
+                if self._connection.execute("pragma auto_vacuum").fetchone()[0] != INCREMENTAL:
+                    self._connection.execute("pragma auto_vacuum = incremental")  # an older mintwatch made it
+                    self._connection.execute("vacuum")
+                self._connection.execute("pragma incremental_vacuum").fetchall()
+                self._connection.execute("pragma optimize").fetchall()
+                self._connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+            except sqlite3.Error as error:
+                raise StateError(f"{self._where}: control.db cannot be written: {error}") from error
+
+    def copy(self, to: Path) -> None:
+        """A whole copy of the database as of now, in a file of its own, on the disk."""
+        with self._alone:
+            migrating.copy(self._connection, to)
+
+    def back_up(self, directory: Path) -> Path:
+        """A whole copy of the database under `backups/` of the state directory; see `migrating.back_up`."""
+        with self._alone:
+            (version,) = self._connection.execute("pragma user_version").fetchone()
+            return migrating.back_up(self._connection, directory, version)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -261,6 +261,11 @@ class FactFiles(Opened):
         row = self._control.row("select at from watermarks where source = ?", (source,))
         return moment(row[0]) if row else None
 
+    def newest(self, without: str = "") -> datetime | None:
+        """The end of the newest live window, of all sources but one; None if there is none."""
+        row = self._control.row("select max(end_at) from live_files where source <> ?", (without,))
+        return moment(row[0]) if row[0] else None
+
     def sweep(self) -> list[Path]:
         """Delete fact files that are not live: left by a crash between writing and switching."""
         live = set(self.live())

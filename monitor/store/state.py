@@ -8,8 +8,8 @@ from datetime import datetime
 
 from monitor.model import Decision, Finding, Incident, Link, Name, Reason, State, Wanted, Window
 from monitor.store import bodies
+from monitor.store.aging import Aging
 from monitor.store.opening import moment, stamp
-from monitor.store.people import People
 
 _TOLD = json.dumps([one.value for one in Reason if one.told])
 _HEARD = json.dumps([*(one.value for one in Reason if one.told), Reason.STORM.value])
@@ -17,7 +17,7 @@ _LIVE = json.dumps([one.value for one in State if one.live])
 _DECIDED = "incident, notifier, at, reason, because, surprise, level, findings"
 
 
-class Store(People):
+class Store(Aging):
     """Facts and control of one state directory; in a temporary directory that goes away if `directory` is None.
 
     Parameters

@@ -11,7 +11,7 @@ from monitor.model import Decision, Gap, Incident, Owners, Window
 from monitor.ports import Counts, Engine, LogSource, Notifier
 from monitor.rules import Rule
 from monitor.settings import IdentitiesFile
-from monitor.store import Store
+from monitor.store import Keep, Store
 from monitor.triage import Policy, Route
 from monitor.worker.pointing import Portal
 
@@ -27,7 +27,7 @@ def silent(what: str, done: float) -> None:
 class App:
     """Everything a tick needs: sources, rules, where state is, what runs queries, whom to tell, and how.
 
-    Without `routes` every notifier is told everything.
+    Without `routes` every notifier is told everything; without `keep` nothing is ever dropped.
     """
 
     sources: tuple[LogSource, ...]
@@ -41,6 +41,7 @@ class App:
     routes: tuple[Route, ...] = ()
     identities: IdentitiesFile = field(default_factory=IdentitiesFile)
     portals: Mapping[str, Portal] = field(default_factory=dict)
+    keep: Keep | None = None
 
     @property
     def owners(self) -> Owners:

@@ -22,7 +22,9 @@ from monitor.worker.app import App, Report, RuleReport, SourceReport
 from monitor.worker.deciding import known, muting, routes
 from monitor.worker.gathering import gather
 from monitor.worker.guard import guarded, told
+from monitor.worker.health import note_blindness
 from monitor.worker.judging import Judged, hear, judge
+from monitor.worker.keeping import keep
 from monitor.worker.overhearing import Spoken, spoken
 from monitor.worker.telling import overdue, tell, wanted
 
@@ -56,6 +58,7 @@ def judge_and_decide(app: App, as_of: datetime, gathered: Sequence[SourceReport]
             lambda: judge_all(app, standing, _touched(app, standing, as_of), as_of),
             partial(_unjudged, app),
         )
+    guarded("watchdog", lambda: note_blindness(app.store, hearing, standing, rules, as_of), lambda _: None)
     found = [one for each in judged for one in each.findings]
     kept = app.store.known(min(one.bucket for one in found)) if found else set()
     new = sorted((one for one in found if one.key not in kept), key=lambda one: (one.time, one.key))
@@ -63,6 +66,7 @@ def judge_and_decide(app: App, as_of: datetime, gathered: Sequence[SourceReport]
     given_up = overdue(app, as_of)
     app.store.forget(as_of - JOURNAL)
     amiss = _amiss(app)
+    keep(app, as_of)
     return Report(as_of, tuple(gathered), tuple(rules), triaged.incidents, triaged.decisions, tuple(given_up), amiss)
 
 

@@ -28,6 +28,7 @@ from monitor.sources.loganalytics.source import LogAnalyticsSource
 from monitor.store import Store
 from monitor.worker.app import App, Progress, silent
 from monitor.worker.health import NAME, HealthSource
+from monitor.worker.keeping import kept, too_short
 from monitor.worker.listening import listening
 from monitor.worker.notifying import Notifying
 from monitor.worker.places import Places
@@ -76,11 +77,14 @@ def watch(
     Raises
     ------
     InputError
-        If a credential or a notifier lacks something, or what is stored of a workspace is stored under another name.
+        If a credential or a notifier lacks something, if what is stored of a workspace is stored under another name, or
+        if less is to be kept than rules look back.
     PermanentError
         If the class of a notifier cannot be loaded.
     """
-    chosen = watched(settings)
+    chosen, keep = watched(settings), kept(settings)
+    if wrong := too_short(keep, rules):
+        raise InputError("\n".join(wrong))
     with ExitStack() as closing:
         logins = Logins(settings, environment)
         closing.callback(logins.close)
@@ -101,6 +105,7 @@ def watch(
             routes=routes(settings) if console else (),
             identities=IdentitiesFile(settings.identities),
             portals=portals,
+            keep=keep,
         )
         every = {one.name: one.interval for one in chosen}
         quickest = min(every.values(), default=timedelta(minutes=5))
