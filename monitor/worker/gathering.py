@@ -14,9 +14,11 @@ from monitor.collect import Found, Slice, collect, compare, fetched, rows, slice
 from monitor.errors import AbsentError
 from monitor.model import Gap, GapKind, Window
 from monitor.ports import Counts, Fetched, LogSource, Remote
+from monitor.rules import HEALTH
 from monitor.store import Store, Written
 from monitor.worker.app import App, SourceReport
 from monitor.worker.guard import guarded, told
+from monitor.worker.health import note_untold
 
 log = logging.getLogger("mintwatch.worker")
 
@@ -32,6 +34,8 @@ def gather(app: App, source: LogSource, as_of: datetime, *, whole: bool = False)
     Whatever fails leaves the watermark where the last whole slice put it. With `whole`, `as_of` may be far in the
     future: the watermark goes no further than the newest arrival.
     """
+    if source.stream == HEALTH and not whole:
+        guarded("notifiers", lambda: note_untold(app, as_of), lambda _: None)
     gathering = Gathering(app.store, source, as_of, whole)
 
     def work() -> SourceReport:

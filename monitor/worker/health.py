@@ -1,21 +1,30 @@
-"""mintwatch's own log as a source: which sources it could not read, and what it left out."""
+"""mintwatch's own log as a source: what it could not read, what it left out, and whom it could not tell."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 import pandas as pd
 import pyarrow as pa
 
+from monitor import watchdog
 from monitor.clock import BIN, DAY, floor, midnight
+from monitor.coverage import Hearing
 from monitor.frames import DIMENSIONS, FACTS, conform_facts
 from monitor.model import HealthEvent, Window
 from monitor.ports import Counts, Fetched
 from monitor.rules import HEALTH
-from monitor.store import Store
+from monitor.store import Standing, Store
+from monitor.worker.app import App, RuleReport
+
+log = logging.getLogger("mintwatch.worker")
 
 NAME = "mintwatch"
+LATE: Final = timedelta(minutes=9)
+"""From when on it is trouble of its own that people were not told: by the second tick after it was wanted."""
 
 
 class HealthSource:
@@ -70,6 +79,26 @@ class HealthSource:
 
     def _events(self, window: Window, now: datetime) -> list[HealthEvent]:
         return [one for one in self._store.events(window) if one.at < now]
+
+
+def note_untold(app: App, now: datetime) -> None:
+    """Write down whom nobody could tell for two ticks; before the journal is read, so that this very tick judges it."""
+    names = {one.name for one in app.notifiers}
+    stuck = {name: error for name, error in app.store.untold(now - LATE).items() if name in names}
+    app.store.note(HealthEvent(floor(now) - BIN, "notify", name, "failed", "") for name in stuck)
+    for name, error in stuck.items():
+        log.error("people are not told", extra={"part": name, "error": error})
+
+
+def note_blindness(
+    store: Store, hearing: Mapping[str, Hearing], standing: Standing, rules: Sequence[RuleReport], as_of: datetime
+) -> None:
+    """Write down which sources are silent or stale, and which rules could not be judged; the next tick tells it."""
+    events = list(watchdog.blindness(hearing, standing.watermarks, as_of))
+    for one in events:
+        log.warning(one.outcome, extra={"part": one.source, "since": one.code})
+    failed = [HealthEvent(as_of - BIN, "judge", one.name, "failed", "") for one in rules if one.error]
+    store.note([*events, *failed])
 
 
 def _fact(event: HealthEvent) -> dict[str, object]:

@@ -11,16 +11,14 @@ from threading import Event
 from typing import Final
 
 from monitor import charts, clock
-from monitor.clock import BIN, floor, iso
-from monitor.model import Decision, HealthEvent, Part, Reason, Wanted
+from monitor.clock import iso
+from monitor.model import Decision, Part, Reason, Wanted
 from monitor.ports import Notifier
 from monitor.worker.app import App
 from monitor.worker.composing import Composer, about
 from monitor.worker.postman import OWED, Lane
 
 log = logging.getLogger("mintwatch.worker")
-LATE: Final = timedelta(minutes=15)
-"""From when on it is trouble of its own that people were not told."""
 AGAIN: Final = frozenset({Reason.REOPENED, Reason.WORSENED, Reason.REMINDER, Reason.ESCALATED})
 """For what people are to look up from a card they have seen."""
 SHOWN: Final = frozenset({Reason.OPENED, Reason.REOPENED, Reason.WORSENED})
@@ -50,15 +48,11 @@ def wanted(decisions: Iterable[Decision], notifier: Notifier, also: Iterable[Wan
 
 
 def overdue(app: App, now: datetime) -> list[str]:
-    """Write down whom nobody could tell for a while; give up what has waited for days for a notifier that is gone.
+    """Give up what has waited for days for a notifier that is gone; a line for each.
 
-    What was given up is returned. What waits for a notifier that is there is given up only after one more try.
+    What waits for a notifier that is there is given up only after one more try.
     """
     names = {one.name for one in app.notifiers}
-    stuck = {name: error for name, error in app.store.untold(now - LATE).items() if name in names}
-    app.store.note(HealthEvent(floor(now) - BIN, "notify", name, "failed", "") for name in stuck)
-    for name, error in stuck.items():
-        log.error("people are not told", extra={"part": name, "error": error})
     said = []
     for one in app.store.give_up(now - OWED, names):
         wanted = one.wanted
