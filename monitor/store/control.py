@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Final, TypeAlias
 
-from monitor import __version__
 from monitor.errors import StateError
 from monitor.store import migrating
 
@@ -123,7 +122,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
         connection.execute("pragma synchronous = full")
         connection.execute("pragma journal_mode = wal")
         migrating.migrate(connection, path, known)
-        migrating.remember_version(connection, __version__)
+        migrating.remember_version(connection)
     except (sqlite3.Error, StateError) as error:
         if connection is not None:
             connection.close()

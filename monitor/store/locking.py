@@ -14,9 +14,10 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from monitor import __version__, clock
+from monitor import clock
 from monitor.clock import iso
 from monitor.errors import StateError
+from monitor.store.migrating import VERSION
 
 NAME: Final = "lock"
 TRIES: Final = 5
@@ -172,7 +173,7 @@ def _taken(descriptor: int) -> bool:
 
 
 def _me() -> Holder:
-    return Holder(os.getpid(), socket.gethostname(), clock.now(), __version__)
+    return Holder(os.getpid(), socket.gethostname(), clock.now(), VERSION)
 
 
 def _write(descriptor: int, text: str) -> None:

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing, suppress
+from importlib.metadata import version as installed
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -18,6 +19,7 @@ from monitor.store.writing import sync
 FOLDER: Final = "backups"
 WROTE: Final = "version"
 """The mark that names the mintwatch that last wrote here."""
+VERSION: Final = installed("mintwatch")
 ROOM: Final = 3
 """How often the database has to fit on the disk before it is migrated: the copy, and the log of what is changed."""
 
@@ -151,7 +153,7 @@ def wrote_last(connection: sqlite3.Connection) -> str:
     return ""
 
 
-def remember_version(connection: sqlite3.Connection, version: str) -> None:
+def remember_version(connection: sqlite3.Connection) -> None:
     """Keep which mintwatch writes here, unless that is known."""
-    if wrote_last(connection) != version:
-        connection.execute("insert or replace into marks values (?, ?)", (WROTE, version))
+    if wrote_last(connection) != VERSION:
+        connection.execute("insert or replace into marks values (?, ?)", (WROTE, VERSION))
