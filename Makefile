@@ -8,8 +8,8 @@ TOOLS  := $(VENV)/tools
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 UV     := $(TOOLS)/bin/python requirements/uv.py
-CODE   := $(wildcard monitor tests bench requirements docs notebooks)
-TYPED  := $(wildcard monitor tests bench requirements docs/generate)
+CODE   := $(wildcard monitor tests bench requirements docs notebooks deploy)
+TYPED  := $(wildcard monitor tests bench requirements docs/generate deploy/generate)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -61,8 +61,9 @@ locked: setup  ## requirement files belong to pyproject.toml
 bench: setup  ## what travels and how fast, beside stated baselines
 	$(PY) -m bench
 
-docs: setup  ## reference pages from the code
+docs: setup  ## reference pages from the code, and what of deploy/ is made
 	$(PY) -m docs.generate
+	$(PY) -m deploy.generate
 
 lock: $(TOOLS)/.ready  ## requirement files from pyproject.toml, versions kept where they may be
 	$(TOOLS)/bin/python requirements/lock.py write
