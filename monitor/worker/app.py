@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.collect import Backlog
-from monitor.model import Decision, Gap, Incident, Owners, Window
+from monitor.coverage import Hearing
+from monitor.model import Decision, Finding, Gap, Incident, Owners, Window
 from monitor.ports import Counts, Engine, LogSource, Notifier
 from monitor.rules import Rule
 from monitor.settings import IdentitiesFile
@@ -59,7 +60,8 @@ class SourceReport:
 
     `absent` says that its tables are not there; that is no failure, and no silence either. `missed` are rows that only
     the daily comparison found, `strays` came too late for even that. `gaps` are stretches that were not seen, `shrunk`
-    windows of which rows are gone.
+    windows of which rows are gone. `lags` says how many of the events that arrived in this round did so how long after
+    they happened, in 5-minute bins, a negative one where they bear a later time than they arrived at.
     """
 
     name: str
@@ -72,6 +74,7 @@ class SourceReport:
     strays: int = 0
     shrunk: tuple[Window, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    lags: Mapping[timedelta, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,11 @@ class RuleReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one tick, or one replay, did. `amiss` is what a person has to mend that is nobody's failure, a line each."""
+    """What one tick, or one replay, did. `amiss` is what a person has to mend that is nobody's failure, a line each.
+
+    `found` are the findings that were not known before, `heard` what each source was heard to say, and `took` says how
+    long which stage took.
+    """
 
     now: datetime
     sources: tuple[SourceReport, ...]
@@ -96,6 +103,9 @@ class Report:
     decisions: tuple[Decision, ...]
     unsent: tuple[str, ...] = ()
     amiss: tuple[str, ...] = ()
+    found: tuple[Finding, ...] = ()
+    heard: Mapping[str, Hearing] = field(default_factory=dict)
+    took: Mapping[str, timedelta] = field(default_factory=dict)
 
     @property
     def failures(self) -> tuple[str, ...]:

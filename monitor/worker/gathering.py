@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.clock import BIN, DAY, iso
@@ -92,6 +94,7 @@ class Gathering:
     counts: Counts = field(default_factory=Counts)
     gaps: dict[Window, Gap] = field(default_factory=dict)
     shrunk: list[Window] = field(default_factory=list)
+    lags: Counter[timedelta] = field(default_factory=Counter)
 
     def leave_out(self, stretch: Window) -> None:
         """Keep that arrivals of this stretch will not be looked for: it was down for longer than the cap."""
@@ -104,7 +107,7 @@ class Gathering:
         since, live = self.store.watermark(name), self.store.windows(name)
         found = collect(self.source, part, live, self.as_of, whole=self.whole)
         with self.store.staged() as written:
-            newest = self._write(found, written, self.store.window_counts(name))
+            newest = self._write(found, written, self.store.window_counts(name), part=part)
             arrived = [at for at in (since, newest) if at]
             if self.whole and not arrived:
                 return
@@ -161,11 +164,18 @@ class Gathering:
         self.store.mended(self.source.name, whole)
 
     def _write(
-        self, found: Iterable[Found], written: list[Written], before: Mapping[Window, Counts], *, same: bool = False
+        self,
+        found: Iterable[Found],
+        written: list[Written],
+        before: Mapping[Window, Counts],
+        *,
+        same: bool = False,
+        part: Slice | None = None,
     ) -> datetime | None:
         """Put each window on disk; just past the newest arrival in them, if there are any.
 
-        One that has lost rows since is left as it was, and said; so is, if `same`, one that counts as it did.
+        One that has lost rows since is left as it was, and said; so is, if `same`, one that counts as it did. What
+        arrived within `part` is new.
         """
         newest = None
         for window, answer in found:
@@ -184,6 +194,8 @@ class Gathering:
                 written.append(self.store.write(self.source.name, window, answer, as_of))
                 self.windows += 1
                 self.facts += answer.facts.num_rows
+                if part is not None and not self.whole:
+                    self.lags.update(_lags(answer, part))
                 self.counts += answer.counts
                 newest = max(filter(None, [newest, arrived]))
         return newest
@@ -204,6 +216,7 @@ class Gathering:
             strays=self.strays,
             shrunk=tuple(self.shrunk),
             gaps=tuple(self.gaps.values()),
+            lags=self.lags,
         )
 
 
@@ -217,6 +230,17 @@ def shrunk(before: Counts, after: Counts) -> bool:
     """
     lost = before.read - before.ignored - (after.read - after.ignored)
     return lost >= GONE and lost > GONE_SHARE * before.read
+
+
+def _lags(fetched: Fetched, part: Slice) -> dict[timedelta, int]:
+    """How long after they happened the events arrived that arrived within the slice; of other rounds are the others."""
+    facts = fetched.facts.select(["seen_at", "at", "events"])
+    facts = facts.filter(pc.less(facts["seen_at"], part.until))
+    if part.since is not None:
+        facts = facts.filter(pc.greater_equal(facts["seen_at"], part.since))
+    late = pa.table({"late": pc.subtract(facts["seen_at"], facts["at"]), "events": facts["events"]})
+    totals = late.group_by("late").aggregate([("events", "sum")])
+    return dict(zip(totals["late"].to_pylist(), totals["events_sum"].to_pylist(), strict=True))
 
 
 def _arrived(window: Window, fetched: Fetched) -> datetime:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.util import find_spec
-from typing import Final
+from typing import Final, Protocol
 
 from monitor.errors import InputError
 from monitor.model import Part, State
@@ -20,8 +20,27 @@ from monitor.worker.app import App
 _APP: Final = re.compile(r"xapp-\d+-(A[A-Z0-9]+)-")
 
 
+class Socket(Protocol):
+    """What can be seen of whoever listens: whether Slack reaches us, when it last did, and whether anybody is there."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether Slack reaches us, as far as anybody can know."""
+        ...
+
+    @property
+    def last_heard(self) -> datetime | None:
+        """When Slack was last heard; None if never."""
+        ...
+
+    @property
+    def alive(self) -> bool:
+        """Whether its threads run."""
+        ...
+
+
 @contextmanager
-def listening(app: App, api: SlackApi, settings: Settings, app_token: Callable[[], str]) -> Iterator[None]:
+def listening(app: App, api: SlackApi, settings: Settings, app_token: Callable[[], str]) -> Iterator[Socket | None]:
     """Meanwhile people can act from Slack.
 
     Raises
@@ -31,7 +50,7 @@ def listening(app: App, api: SlackApi, settings: Settings, app_token: Callable[[
     """
     slack = settings.slack
     if slack is None:
-        yield
+        yield None
         return
     if find_spec("aiohttp") is None:
         raise InputError('slack.app_token: expected aiohttp to be installed: pip install "mintwatch[slack]"')
@@ -39,8 +58,8 @@ def listening(app: App, api: SlackApi, settings: Settings, app_token: Callable[[
 
     allowed = _allowed(slack, api, app_token)
     answers = Answers(app, api, allowed, channels(settings))
-    with allowed, Listener(app_token, answers.handle, answers.answer, api_url=slack.api_url):
-        yield
+    with allowed, Listener(app_token, answers.handle, answers.answer, api_url=slack.api_url) as socket:
+        yield socket
 
 
 def with_buttons(app: App, now: datetime) -> None:

@@ -57,6 +57,8 @@ class Lane:
     ----------
     now
         The present, asked before and after each try.
+    outcome
+        Told how each try ended: `sent`, `later`, `failed`, `unsure`, `refused`, or `lost`: it is not tried again.
 
     Attributes
     ----------
@@ -64,9 +66,16 @@ class Lane:
         What was tried and is not tried again, because it has waited for days; a line each.
     """
 
-    def __init__(self, composer: Composer, notifier: Notifier, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        composer: Composer,
+        notifier: Notifier,
+        now: Callable[[], datetime],
+        outcome: Callable[[str, str], object] = lambda *_: None,
+    ) -> None:
         self.notifier = notifier
         self._composer, self._store, self._now = composer, composer.app.store, now
+        self._outcome = outcome
         self._failures = 0
         self.given_up: list[str] = []
 
@@ -126,12 +135,14 @@ class Lane:
     def _sent(self, one: Queued, ref: str) -> None:
         self._failures = 0
         self._store.sent(one, ref, self._now())
+        self._outcome(self.notifier.name, "sent")
         log.info("sent", extra=self._said(one) | {"edit": bool(one.ref), "tries": one.tries + 1})
 
     def _put_off(self, one: Queued, error: Exception, *, unsure: bool) -> None:
         """Keep that it failed, and wait: with this message, with all of them if that is what is asked for."""
         now, name = self._now(), self.notifier.name
         permanent = isinstance(error, MintwatchError) and not isinstance(error, TransientError)
+        self._outcome(name, _word(error, unsure=unsure))
         if unsure and one.wanted.part is Part.CHART and self._lose(one, told(error)):
             return
         wait = REFUSED if permanent else pause(one)
@@ -159,18 +170,29 @@ class Lane:
         if one.wanted.part is Part.CHART:
             self._lose(one, told(error))
         else:
+            self._outcome(self.notifier.name, "refused")
             self._wait(one, REFUSED, told(error), unsure=one.unsure and not one.ref, permanent=True)
 
     def _lose(self, one: Queued, error: str, *, unsure: bool = False) -> bool:
         """Whether it was given up, which nobody does who wants it anew."""
         lost = self._store.lose(one, error, unsure=unsure)
         if lost:
+            self._outcome(self.notifier.name, "lost")
             log.warning("given up", extra=self._said(one) | {"error": error})
         return lost
 
     def _said(self, one: Queued) -> dict[str, object]:
         wanted = one.wanted
         return {"part": self.notifier.name, "incident": wanted.incident, "what": wanted.part.value}
+
+
+def _word(error: Exception, *, unsure: bool) -> str:
+    """How a try ended that failed."""
+    if isinstance(error, LaterError):
+        return "later"
+    if unsure:
+        return "unsure"
+    return "failed" if isinstance(error, TransientError) or not isinstance(error, MintwatchError) else "refused"
 
 
 class Postman:
@@ -180,12 +202,23 @@ class Postman:
     ----------
     stop
         Once it is set and `stop` is called, nothing more is tried. What is on its way may take until its time-out.
+    outcome
+        Told, by the notifier's name, how each try ended; see `Lane`.
+    stepped
+        Told how long a try took.
     """
 
-    def __init__(self, app: App, stop: Event, now: Callable[[], datetime] = clock.now) -> None:
-        self._app, self._stop, self._now = app, stop, now
+    def __init__(
+        self,
+        app: App,
+        stop: Event,
+        now: Callable[[], datetime] = clock.now,
+        outcome: Callable[[str, str], object] = lambda *_: None,
+        stepped: Callable[[timedelta], object] = lambda _: None,
+    ) -> None:
+        self._app, self._stop, self._now, self._stepped = app, stop, now, stepped
         composer = Composer(app)
-        self._lanes = [Lane(composer, one, now) for one in app.notifiers]
+        self._lanes = [Lane(composer, one, now, outcome) for one in app.notifiers]
         self._woken = [Event() for _ in self._lanes]
         self._closing = ExitStack()
         self._threads: Sequence[Thread] = ()
@@ -201,6 +234,10 @@ class Postman:
         ]
         for one in self._threads:
             one.start()
+
+    def gone(self) -> list[str]:
+        """Names of the threads that ended though nobody stopped them."""
+        return [] if self._stop.is_set() else [one.name for one in self._threads if not one.is_alive()]
 
     def stop(self, patience: timedelta) -> bool:
         """Whether every lane ended within that time; the threads of those that did not are still there."""
@@ -223,7 +260,9 @@ class Postman:
 
     def _tried(self, lane: Lane) -> timedelta:
         """How long there is nothing to do after one step; nothing wanted meanwhile waits for that."""
+        begun = clock.ticks()
         if lane.step():
+            self._stepped(clock.ticks() - begun)
             return timedelta(0)
         due = lane.next_due()
         return IDLE if due is None else min(max(due - self._now(), SHORTEST / 10), IDLE)

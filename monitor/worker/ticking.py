@@ -27,6 +27,7 @@ from monitor.worker.judging import Judged, hear, judge
 from monitor.worker.keeping import keep
 from monitor.worker.overhearing import Spoken, spoken
 from monitor.worker.telling import overdue, tell, wanted
+from monitor.worker.timing import Timing
 
 log = logging.getLogger("mintwatch.worker")
 T = TypeVar("T")
@@ -52,7 +53,8 @@ def tick(app: App, now: datetime, patience: timedelta = timedelta(0)) -> Report:
 
 def judge_and_decide(app: App, as_of: datetime, gathered: Sequence[SourceReport]) -> Report:
     """What was collected is judged, decided on and kept, and so is what people are to be told; nobody is told yet."""
-    with app.store.standing({one.name for one in app.sources}) as standing:
+    timing = Timing()
+    with timing.stage("judge"), app.store.standing({one.name for one in app.sources}) as standing:
         judged, rules, hearing = guarded(
             "facts",
             lambda: judge_all(app, standing, _touched(app, standing, as_of), as_of),
@@ -62,12 +64,14 @@ def judge_and_decide(app: App, as_of: datetime, gathered: Sequence[SourceReport]
     found = [one for each in judged for one in each.findings]
     kept = app.store.known(min(one.bucket for one in found)) if found else set()
     new = sorted((one for one in found if one.key not in kept), key=lambda one: (one.time, one.key))
-    triaged = conclude(app, new, judged, hearing, standing, as_of)
+    triaged = conclude(app, new, judged, hearing, standing, as_of, timing)
     given_up = overdue(app, as_of)
     app.store.forget(as_of - JOURNAL)
     amiss = _amiss(app)
-    keep(app, as_of)
-    return Report(as_of, tuple(gathered), tuple(rules), triaged.incidents, triaged.decisions, tuple(given_up), amiss)
+    with timing.stage("keep"):
+        keep(app, as_of)
+    did = Report(as_of, tuple(gathered), tuple(rules), triaged.incidents, triaged.decisions, tuple(given_up), amiss)
+    return replace(did, found=tuple(new), heard=hearing, took=timing.took)
 
 
 def _amiss(app: App) -> tuple[str, ...]:
@@ -139,11 +143,13 @@ def conclude(
     hearing: Mapping[str, Hearing],
     standing: Standing,
     now: datetime,
+    timing: Timing | None = None,
 ) -> Triaged:
     """Triage the new findings and keep everything that follows from them in one transaction.
 
     `standing` is what they were judged from: a source may have been collected further meanwhile.
     """
+    timing = timing or Timing()
     watermarks = {name: standing.watermarks.get(name, now) for name in hearing}
     until = judged_until(judged, hearing, watermarks, now)
     lately = min((one.bucket for one in found), default=now) - _back(app)
@@ -151,19 +157,21 @@ def conclude(
     with app.store.deciding():
         incidents = app.store.recent(lately)
         reached = {rule: min(each.values()) for rule, each in until.items() if each}
-        knowing = known(app, found, incidents, reached, now, muted)
-        triaged = triage(found, incidents, knowing, routes(app), app.policy, now)
-        reasons = triaged.reasons()
-        app.store.conclude(
-            {(rule, source): at for rule, each in until.items() for source, at in each.items()},
-            [(one, triaged.belongs[one.key], reasons[triaged.belongs[one.key]]) for one in found],
-            triaged.incidents,
-            triaged.decisions,
-            *_judged_upto(app, standing, judged, now),
-            wanted=[each for one in app.notifiers for each in wanted(triaged.decisions, one, triaged.wanted)],
-            links=triaged.links,
-            at=now,
-        )
+        with timing.stage("triage"):
+            knowing = known(app, found, incidents, reached, now, muted)
+            triaged = triage(found, incidents, knowing, routes(app), app.policy, now)
+            reasons = triaged.reasons()
+        with timing.stage("conclude"):
+            app.store.conclude(
+                {(rule, source): at for rule, each in until.items() for source, at in each.items()},
+                [(one, triaged.belongs[one.key], reasons[triaged.belongs[one.key]]) for one in found],
+                triaged.incidents,
+                triaged.decisions,
+                *_judged_upto(app, standing, judged, now),
+                wanted=[each for one in app.notifiers for each in wanted(triaged.decisions, one, triaged.wanted)],
+                links=triaged.links,
+                at=now,
+            )
     return triaged
 
 

@@ -29,7 +29,7 @@ from monitor.store import Store
 from monitor.worker.app import App, Progress, silent
 from monitor.worker.health import NAME, HealthSource
 from monitor.worker.keeping import kept, too_short
-from monitor.worker.listening import listening
+from monitor.worker.listening import Socket, listening
 from monitor.worker.notifying import Notifying
 from monitor.worker.places import Places
 from monitor.worker.pointing import Portal
@@ -50,7 +50,7 @@ class Watch:
     origins: Mapping[str, str]
     portals: Mapping[str, Portal]
     slack: SlackApi | None = None
-    people: AbstractContextManager[None] = field(default_factory=nullcontext)
+    people: AbstractContextManager[Socket | None] = field(default_factory=nullcontext)
     listens: bool = False
 
 
@@ -112,7 +112,7 @@ def watch(
         origins = {one.name: one.workspace.id.lower() for one in chosen}
         _remember(store, sources, origins)
         slack = settings.slack
-        people: AbstractContextManager[None] = nullcontext()
+        people: AbstractContextManager[Socket | None] = nullcontext()
         if listens and slack and slack.app_token and notifying.api:
             people = listening(app, notifying.api, settings, logins.revealing(slack.app_token))
         workspaces = tuple(places.workspaces.values())

@@ -30,6 +30,11 @@ class Hands:
         """How much nobody has begun yet."""
         return self._given.qsize()
 
+    @property
+    def alive(self) -> bool:
+        """Whether all of them are there."""
+        return all(thread.is_alive() for thread in self._threads)
+
     def start(self) -> None:
         """Begin."""
         for thread in self._threads:

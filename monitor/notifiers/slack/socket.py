@@ -128,6 +128,11 @@ class Listener:
         return line is not None and line.open
 
     @property
+    def alive(self) -> bool:
+        """Whether its threads run; without them nobody is heard any more."""
+        return self._thread.is_alive() and self._handling.alive and self._answering.alive
+
+    @property
     def last_heard(self) -> datetime | None:
         """When Slack was last heard, be it a pong; None if never."""
         line = self._line

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Event
+from time import perf_counter
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
@@ -142,9 +143,11 @@ class Workspace:
     def _attempt(self, kql: str, span: Window, source: str, purpose: str) -> _Answer:
         """One question sent, counted, and logged unless it was answered."""
         where = " ".join(filter(None, (f"workspace {self.id}:", source, purpose)))
+        begun = perf_counter()
         answer = self._sent(kql, span, where)
         fault = answer if isinstance(answer, Fault) else None
-        self.tally.add(Asked(source, purpose, fault.outcome if fault else Outcome.OK))
+        took = timedelta(seconds=perf_counter() - begun)
+        self.tally.add(Asked(source, purpose, fault.outcome if fault else Outcome.OK), took)
         if fault is None:
             return answer
         log.warning("fault", extra={"part": source or self.id, "purpose": purpose, "outcome": str(fault.outcome)})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from threading import Lock
 from typing import NamedTuple
 
@@ -24,11 +25,17 @@ class Tally:
     def __init__(self) -> None:
         self._counts: Counter[Asked] = Counter()
         self._lock = Lock()
+        self._told: Callable[[Asked, timedelta], object] = _nobody
 
-    def add(self, asked: Asked) -> None:
-        """One more of it."""
+    def tell(self, told: Callable[[Asked, timedelta], object]) -> None:
+        """From now on `told` is called with each question as it is added, and how long it took."""
+        self._told = told
+
+    def add(self, asked: Asked, took: timedelta = timedelta(0)) -> None:
+        """One more of it, which `took` so long, from when it was to be asked until it was answered."""
         with self._lock:
             self._counts[asked] += 1
+        self._told(asked, took)
 
     def counts(self) -> Mapping[Asked, int]:
         """All of it, as it is now."""
@@ -44,3 +51,8 @@ class Tally:
             if (asked.outcome.sent or outcome)
             and all(one is None or one == other for one, other in zip(wanted, asked, strict=True))
         )
+
+
+def _nobody(asked: Asked, took: timedelta) -> None:
+    """Who is told until somebody wants to be."""
+    del asked, took
