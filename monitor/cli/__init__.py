@@ -33,6 +33,7 @@ from monitor.cli import (
     silences,
     simulate,
     slack_demo,
+    state,
     watch,
 )
 from monitor.cli.logs import logs
@@ -58,6 +59,7 @@ app.add_typer(handling.app, name="incidents")
 app.add_typer(silences.app, name="silence")
 app.add_typer(rules.app, name="rules")
 app.add_typer(settings.app, name="settings")
+app.add_typer(state.app, name="state")
 
 
 def _version(asked: bool) -> None:

@@ -15,6 +15,8 @@ from monitor.store import migrating
 INCREMENTAL: Final = 2
 """What SQLite calls the mode in which a database becomes smaller when it is asked to."""
 
+BROKEN: Final = (sqlite3.Error, UnicodeError)
+"""What Python raises of a database that is damaged: also that it cannot read SQLite's own message about it."""
 Values: TypeAlias = Sequence[Any] | Mapping[str, Any]
 
 
@@ -40,7 +42,7 @@ class Control:
     def _readable(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except BROKEN as error:
             raise StateError(f"{self._where}: control.db cannot be read: {error}") from error
 
     @contextmanager
@@ -63,7 +65,7 @@ class Control:
             except BaseException as error:
                 if self._connection.in_transaction:
                     self._connection.execute("rollback")
-                if isinstance(error, sqlite3.Error):
+                if isinstance(error, BROKEN):
                     raise StateError(f"{self._where}: control.db cannot be written: {error}") from error
                 raise
 
@@ -123,7 +125,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
         connection.execute("pragma journal_mode = wal")
         migrating.migrate(connection, path, known)
         migrating.remember_version(connection)
-    except (sqlite3.Error, StateError) as error:
+    except (*BROKEN, StateError) as error:
         if connection is not None:
             connection.close()
         if isinstance(error, StateError):
@@ -145,7 +147,7 @@ def look(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
         connection.execute("pragma busy_timeout = 5000")
         (version,) = connection.execute("pragma user_version").fetchone()
-    except sqlite3.Error as error:
+    except BROKEN as error:
         raise StateError(unusable(path, error)) from error
     if version != (known := len(migrating.scripts())):
         wrote = migrating.wrote_last(connection)
@@ -155,9 +157,9 @@ def look(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def unusable(path: Path | None, error: sqlite3.Error) -> str:
+def unusable(path: Path | None, error: Exception) -> str:
     """Why a control database cannot be used, and what a person can do about it."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
     said = f"{path}: cannot be used as control database: {error}"
     if path is None or code not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return said

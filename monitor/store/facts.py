@@ -88,7 +88,7 @@ class FactFiles(Opened):
         path = self._facts / f"{source}.{window.start:%Y%m%dT%H%M}.{uuid4().hex[:12]}.parquet"
         aside = path.with_suffix(".tmp")
         try:
-            with pq.ParquetWriter(aside, FACTS, compression="zstd") as file:
+            with pq.ParquetWriter(aside, FACTS, compression="zstd", write_page_checksum=True) as file:
                 for group in groups:
                     file.write_table(conform_facts(group))
             sync(aside)
