@@ -21,7 +21,7 @@ from monitor.cli.screen import OUT, Json, complain, dump, progress, say
 from monitor.cli.simulate import Days, Identities, Seed
 from monitor.errors import InputError
 from monitor.kql import DuckEngine
-from monitor.model import Delivery, Digest, Message, Part, State
+from monitor.model import Delivery, Message, Part, State
 from monitor.notifiers.console import render
 from monitor.notifiers.files import FilesNotifier
 from monitor.sources.export import open_exports
@@ -58,7 +58,7 @@ class Kept:
     def send(self, delivery: Delivery) -> str:
         """Keep the incident's worst message so far; that it is over says less than why it was told."""
         message = delivery.message
-        if isinstance(message, Digest):
+        if not isinstance(message, Message):
             return message.id
         before = self.messages.get(message.incident)
         if message.state is State.OPEN and (before is None or message.surprise >= before.surprise):

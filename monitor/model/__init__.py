@@ -16,6 +16,7 @@ from monitor.model.incidents import Decision, Incident, Link, Reason, State
 from monitor.model.matching import fits, fitting, matcher
 from monitor.model.messages import (
     Band,
+    Daily,
     Delivery,
     Digest,
     DigestLine,
@@ -39,6 +40,7 @@ __all__ = [
     "Act",
     "Band",
     "Change",
+    "Daily",
     "Decision",
     "Delivery",
     "Digest",

@@ -14,12 +14,14 @@ class Part(StrEnum):
     """The parts in which an incident is told, in the order in which they go out.
 
     card: its first message, which stays true for ever. news: one message for one decision. digest: one message for a
-    storm. evidence, log: one reply each, kept up to date. chart: a picture.
+    storm. daily: one message a day about mintwatch itself. evidence, log: one reply each, kept up to date. chart: a
+    picture.
     """
 
     CARD = "card"
     DIGEST = "digest"
     NEWS = "news"
+    DAILY = "daily"
     EVIDENCE = "evidence"
     LOG = "log"
     CHART = "chart"
@@ -114,6 +116,29 @@ class DigestLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Daily:
+    """The daily digest: how mintwatch itself is, in words; plain data, rendered by each notifier in its own way.
+
+    Text in it comes from logs, too, and is hostile. `day` is the date where its readers are; it is about what was from
+    `since` to `at`. `verdict` is the one line that says it all, what is wrong first; `well` whether nothing is. `wrong`
+    are lines, the worst first, `facts` label and value; `open` are incidents nobody has acknowledged, the worst first,
+    and `more` how many there are beside them. `notes` are small print.
+    """
+
+    id: str
+    day: str
+    since: datetime
+    at: datetime
+    well: bool
+    verdict: str
+    wrong: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    open: tuple[DigestLine, ...] = ()
+    more: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One message on its way to one notifier.
 
@@ -124,7 +149,7 @@ class Delivery:
 
     key: str
     part: Part
-    message: Message | Digest
+    message: Message | Digest | Daily
     ref: str = ""
     thread: str = ""
     picture: bytes = b""
@@ -135,7 +160,8 @@ class Delivery:
 class Wanted:
     """A message somebody is to get: of an incident, to a notifier; `about` tells news of one decision from another's.
 
-    card, evidence, log and digest have no `about`: there is one of each, and wanting it again brings it up to date.
+    card, evidence, log, digest and daily have no `about`: there is one of each, and wanting it again brings it up to
+    date. What is about no incident has the id of its storm, or of its day, instead.
     """
 
     notifier: str

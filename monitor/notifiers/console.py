@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.hostile import clean, clip
-from monitor.model import Delivery, Digest, Level, Message, Part, State
+from monitor.model import Daily, Delivery, Digest, Level, Message, Part, State
 
 STYLES = {
     Level.CRITICAL: "bold white on red",
@@ -25,19 +25,22 @@ RELATED = 2
 class ConsoleNotifier:
     """Prints each message; nothing in it is read as markup or as a terminal's control sequence."""
 
-    parts = frozenset({Part.NEWS, Part.DIGEST})
+    parts = frozenset({Part.NEWS, Part.DIGEST, Part.DAILY})
 
     def __init__(self, console: Console | None = None, name: str = "console") -> None:
         self.name = name
         self.console = console or Console()
 
     def send(self, delivery: Delivery) -> str:
-        """Print it; the reference is the incident's id. What it printed it cannot change."""
+        """Print it; the reference is the id of its incident, storm or day. What it printed it cannot change."""
         if delivery.ref:
             return delivery.ref
         message = delivery.message
-        self.console.print(summary(message) if isinstance(message, Digest) else render(message))
-        return message.id if isinstance(message, Digest) else message.incident
+        if isinstance(message, Message):
+            self.console.print(render(message))
+            return message.incident
+        self.console.print(summary(message) if isinstance(message, Digest) else account(message))
+        return message.id
 
     def find(self, delivery: Delivery) -> str:  # noqa: ARG002
         """Nothing: what a terminal showed is gone."""
@@ -50,6 +53,21 @@ def summary(digest: Digest) -> Group:
     head.append(f" {_many(digest.incidents, 'more incident')} from {_many(digest.findings, 'finding')}", style="bold")
     lines = [Text(f"  {one.level.value:8} {_shown(one.headline)}  {one.incident}") for one in digest.worst]
     return Group(head, *lines)
+
+
+def account(daily: Daily) -> Group:
+    """The daily digest: the verdict, what is wrong, and the numbers beneath it."""
+    head = Text(" DAILY ", style="bold green" if daily.well else STYLES[Level.HIGH])
+    head.append(" ").append(_shown(daily.verdict), style="bold")
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    for label, value in daily.facts:
+        facts.add_row(Text(f"  {_shown(label)}"), Text(_shown(value)))
+    lines = [Text(f"  ! {_shown(one)}") for one in daily.wrong]
+    opened = [Text(f"  {one.level.value:8} {_shown(one.headline)}  {one.incident}") for one in daily.open]
+    more = [Text(f"  and {_many(daily.more, 'more open incident')}")] if daily.more else []
+    return Group(head, *lines, facts, *opened, *more, *(Text(f"  {_shown(one)}", style="dim") for one in daily.notes))
 
 
 def render(message: Message) -> Group:

@@ -8,17 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from monitor import whole
-from monitor.model import Delivery, Digest, Part
+from monitor.model import Delivery, Message, Part
 from monitor.notifiers.slack import rendered
 
 
 class FilesNotifier:
     """Writes `<incident>-<reason>.json` into a directory, whole or not at all; a later one of that name replaces it.
 
-    It is what Slack would be sent as the incident's card; of a storm, `<its id>-storm.json`.
+    It is what Slack would be sent as the incident's card; of a storm, `<its id>-storm.json`, and of a day, its id.
     """
 
-    parts = frozenset({Part.NEWS, Part.DIGEST})
+    parts = frozenset({Part.NEWS, Part.DIGEST, Part.DAILY})
 
     def __init__(self, directory: Path, name: str = "files") -> None:
         self.name = name
@@ -33,9 +33,11 @@ class FilesNotifier:
             If the directory cannot be written to.
         """
         message = delivery.message
-        whose, what = (message.id, "storm") if isinstance(message, Digest) else (message.incident, message.reason.value)
-        name = f"{re.sub(r'[^A-Za-z0-9_.-]', '_', whose).lstrip('.')}-{what}.json"
-        part = Part.DIGEST if isinstance(message, Digest) else Part.CARD
+        if isinstance(message, Message):
+            part, whose = Part.CARD, f"{message.incident}-{message.reason.value}"
+        else:
+            part, whose = delivery.part, f"{message.id}{'-storm' if delivery.part is Part.DIGEST else ''}"
+        name = f"{re.sub(r'[^A-Za-z0-9_.-]', '_', whose).lstrip('.')}.json"
         text = json.dumps(rendered(replace(delivery, part=part)), indent=2, ensure_ascii=False) + "\n"
         whole.put(self.directory / name, text.encode())
         return name

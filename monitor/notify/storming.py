@@ -61,13 +61,14 @@ def gathered(
         findings=sum(one.findings for one in incidents),
         levels=tuple((level, levels[level]) for level in reversed(Level) if levels[level]),
         rules=tuple(sorted(counted.items(), key=lambda one: (-one[1], one[0]))[:RULES]),
-        worst=tuple(_line(one, findings.get(one.id, ()), rules, names) for one in worst(incidents)),
+        worst=tuple(digest_line(one, findings.get(one.id, ()), rules, names) for one in worst(incidents)),
     )
 
 
-def _line(
+def digest_line(
     incident: Incident, findings: Sequence[Finding], rules: Mapping[str, Rule], names: Mapping[str, Name]
 ) -> DigestLine:
+    """One incident in a line, by its strongest finding; without any it goes by its subject."""
     if not findings:
         return DigestLine(incident.id, incident.level, who(incident.subject, names), incident.surprise)
     shown = speaking(strongest(findings))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -202,10 +202,45 @@ class Outbox(Health):
         """
         rows = self._control.rows(
             """select notifier, error from outbox where state in ('new', 'sending') and ref = '' and since_at < ?
-               and part in ('card', 'digest', 'news') order by error, seq""",
+               and part in ('card', 'digest', 'news', 'daily') order by error, seq""",
             (stamp(since),),
         )
         return dict(rows)
+
+    def late(self, before: datetime) -> dict[str, tuple[int, datetime]]:
+        """Of each notifier how many messages nobody got yet have waited since before then, and since when the oldest.
+
+        What only adds to a message, or changes one, is left out.
+        """
+        rows = self._control.rows(
+            """select notifier, count(*), min(since_at) from outbox where state in ('new', 'sending') and ref = ''
+               and since_at < ? and part in ('card', 'digest', 'news', 'daily') group by notifier order by notifier""",
+            (stamp(before),),
+        )
+        return {notifier: (many, moment(oldest)) for notifier, many, oldest in rows}
+
+    def lost(self, since: datetime) -> int:
+        """How many messages wanted since then were given up, so that somebody was not told."""
+        (many,) = self._control.row(
+            """select count(*) from outbox where state = 'lost' and ref = '' and wanted_at >= ?
+               and part in ('card', 'digest', 'news', 'daily')""",
+            (stamp(since),),
+        )
+        return int(many)
+
+    def days(self, most: int = 8) -> list[str]:
+        """The daily digests that were ever wanted, the newest of them, by what names their day, newest first."""
+        rows = self._control.rows(
+            "select distinct incident from outbox where part = 'daily' order by incident desc limit ?", (most,)
+        )
+        return [str(one) for (one,) in rows]
+
+    def want(self, wanted: Iterable[Wanted], at: datetime, noted: Mapping[str, str]) -> None:
+        """Queue messages that follow from no decision, and note under names what they are to say, or none of it."""
+        with self._control.transaction() as control:
+            for name, value in noted.items():
+                self.note_mark(name, value)
+            self._queue(control, wanted, at)
 
     def _queue(self, control: sqlite3.Connection, wanted: Iterable[Wanted], at: datetime) -> None:
         """Queue messages within a transaction of somebody else's; who listens is told when they look."""

@@ -44,6 +44,11 @@ class Store(Aging):
             rows = self._control.rows(f"{columns} {only}", (named,))
         return {row[0]: Name(row[0], row[1], row[2], row[3], moment(row[4]), moment(row[5])) for row in rows}
 
+    def known_identities(self) -> int:
+        """How many identities anything was ever collected of."""
+        (many,) = self._control.row("select count(*) from names")
+        return int(many)
+
     def conclude(
         self,
         judged: Mapping[tuple[str, str], datetime],

@@ -11,7 +11,7 @@ from monitor.coverage import Hearing
 from monitor.model import Decision, Finding, Gap, Incident, Owners, Window
 from monitor.ports import Counts, Engine, LogSource, Notifier
 from monitor.rules import Rule
-from monitor.settings import IdentitiesFile
+from monitor.settings import DailySettings, IdentitiesFile
 from monitor.store import Keep, Store
 from monitor.triage import Policy, Route
 from monitor.worker.pointing import Portal
@@ -28,7 +28,8 @@ def silent(what: str, done: float) -> None:
 class App:
     """Everything a tick needs: sources, rules, where state is, what runs queries, whom to tell, and how.
 
-    Without `routes` every notifier is told everything; without `keep` nothing is ever dropped.
+    Without `routes` every notifier is told everything; without `keep` nothing is ever dropped,
+    and without `daily` there is neither a daily digest nor a canary.
     """
 
     sources: tuple[LogSource, ...]
@@ -43,6 +44,7 @@ class App:
     identities: IdentitiesFile = field(default_factory=IdentitiesFile)
     portals: Mapping[str, Portal] = field(default_factory=dict)
     keep: Keep | None = None
+    daily: DailySettings | None = None
 
     @property
     def owners(self) -> Owners:

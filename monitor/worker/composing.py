@@ -19,6 +19,7 @@ from monitor.rules import Rule
 from monitor.triage import labels, matches
 from monitor.worker.app import App
 from monitor.worker.bands import band, counts
+from monitor.worker.daily import written
 from monitor.worker.deciding import owned, silences
 from monitor.worker.evidence import evidence
 from monitor.worker.guard import guarded
@@ -69,6 +70,8 @@ class Composer:
         part, since = one.wanted.part, one.since
         if part is Part.DIGEST:
             return Delivery(one.key, part, self._digest(one, now), ref=one.ref, since=since)
+        if part is Part.DAILY:
+            return Delivery(one.key, part, written(self.app.store, one.wanted.incident), ref=one.ref, since=since)
         incident = self.app.store.incident(one.wanted.incident)
         if incident is None:
             raise StateError(f"{self.app.store.directory}: no incident {one.wanted.incident}, of which a message waits")

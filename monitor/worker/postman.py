@@ -35,6 +35,8 @@ IDLE: Final = timedelta(minutes=1)
 """How long nothing is looked at if nobody wants anything."""
 OWED: Final = 3 * DAY
 """For how long it is tried to send a message; what was not tried since then is tried before it is given up."""
+ALONE: Final = frozenset({Part.CARD, Part.DIGEST, Part.DAILY})
+"""What hangs from no card."""
 BREATH: Final = timedelta(seconds=5)
 """The wait if the outbox itself cannot be read or written."""
 
@@ -102,7 +104,7 @@ class Lane:
         )
         if delivery is None:
             return
-        if Part.CARD in self.notifier.parts and one.wanted.part not in {Part.CARD, Part.DIGEST} and not delivery.thread:
+        if Part.CARD in self.notifier.parts and one.wanted.part not in ALONE and not delivery.thread:
             self._lose(one, "the message it belongs to was given up")
             return
         if one.unsure and not one.ref:

@@ -19,6 +19,7 @@ from monitor.rules import Rule
 from monitor.store import Standing
 from monitor.triage import OWED, Triaged, triage
 from monitor.worker.app import App, Report, RuleReport, SourceReport
+from monitor.worker.daily import every_day
 from monitor.worker.deciding import known, muting, routes
 from monitor.worker.gathering import gather
 from monitor.worker.guard import guarded, told
@@ -68,6 +69,7 @@ def judge_and_decide(app: App, as_of: datetime, gathered: Sequence[SourceReport]
     given_up = overdue(app, as_of)
     app.store.forget(as_of - JOURNAL)
     amiss = _amiss(app)
+    every_day(app, as_of, rules, hearing)
     with timing.stage("keep"):
         keep(app, as_of)
     did = Report(as_of, tuple(gathered), tuple(rules), triaged.incidents, triaged.decisions, tuple(given_up), amiss)

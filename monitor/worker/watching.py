@@ -27,6 +27,7 @@ from monitor.sources.loganalytics.client import Workspace
 from monitor.sources.loganalytics.source import LogAnalyticsSource
 from monitor.store import Store
 from monitor.worker.app import App, Progress, silent
+from monitor.worker.daily import deaf
 from monitor.worker.health import NAME, HealthSource
 from monitor.worker.keeping import kept, too_short
 from monitor.worker.listening import Socket, listening
@@ -106,7 +107,10 @@ def watch(
             identities=IdentitiesFile(settings.identities),
             portals=portals,
             keep=keep,
+            daily=settings.daily,
         )
+        if wrong := deaf(app):
+            raise InputError("\n".join(wrong))
         every = {one.name: one.interval for one in chosen}
         quickest = min(every.values(), default=timedelta(minutes=5))
         origins = {one.name: one.workspace.id.lower() for one in chosen}

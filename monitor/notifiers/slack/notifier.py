@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Final
 
 from monitor.errors import PermanentError
-from monitor.model import Delivery, Digest, Part
+from monitor.model import Delivery, Message, Part
 from monitor.notifiers.slack.answers import SlackRefusedError
 from monitor.notifiers.slack.client import SlackApi
 from monitor.notifiers.slack.kit import Block
@@ -148,7 +148,7 @@ class SlackNotifier:
         """A picture in the thread; without either there is none."""
         message = delivery.message
         channel, thread = self._place(delivery)
-        if isinstance(message, Digest) or not thread or not delivery.picture:
+        if not isinstance(message, Message) or not thread or not delivery.picture:
             return ""
         title, alt = picture(message)
         name = f"{message.incident}.png"

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from monitor.errors import PermanentError
-from monitor.model import Delivery, Digest, Message, Part
+from monitor.model import Daily, Delivery, Digest, Message, Part
 from monitor.notifiers.slack import replies
 from monitor.notifiers.slack.card import announcement, card, title
+from monitor.notifiers.slack.days import account, said
 from monitor.notifiers.slack.escaping import line, mention
 from monitor.notifiers.slack.kit import Block, Json
 from monitor.notifiers.slack.storms import heading, storm
@@ -34,6 +35,8 @@ def rendered(delivery: Delivery, *, interactive: bool = True) -> Block:
     message = delivery.message
     if isinstance(message, Digest):
         return _payload(delivery, line(heading(message), LINE), storm(message))
+    if isinstance(message, Daily):
+        return _payload(delivery, _whole("\n".join(line(each, LINE) for each in said(message))), account(message))
     if delivery.part is Part.CARD:
         return _payload(delivery, line(title(message), LINE), card(message, interactive=interactive))
     if delivery.part is Part.NEWS and delivery.thread:
@@ -50,13 +53,15 @@ def bare(delivery: Delivery) -> Block:
     message = delivery.message
     if isinstance(message, Digest):
         lines = [heading(message), *(f"{one.level}: {one.headline} · {one.incident}" for one in message.worst)]
+    elif isinstance(message, Daily):
+        lines = said(message)
     elif delivery.part in _REPLIES:
         lines = [_said(delivery.part)[0], *(message.evidence if delivery.part is Part.EVIDENCE else message.log)]
     else:
         lines = [title(message), message.news, message.because, message.status, f"incident {message.incident}"]
-    said = "\n".join(line(each, PARAGRAPH if place else LINE) for place, each in enumerate(lines[:20]) if each)
+    text = "\n".join(line(each, PARAGRAPH if place else LINE) for place, each in enumerate(lines[:40]) if each)
     called = mention(message.mention) if isinstance(message, Message) and delivery.part is Part.NEWS else ""
-    return _payload(delivery, f"{called} {_whole(said)}".strip(), None)
+    return _payload(delivery, f"{called} {_whole(text)}".strip(), None)
 
 
 def _whole(text: str) -> str:

@@ -44,7 +44,7 @@ class WebhookNotifier:
         Slack's word -> how often a message was sent in words alone because of it.
     """
 
-    parts = frozenset({Part.NEWS, Part.DIGEST})
+    parts = frozenset({Part.NEWS, Part.DIGEST, Part.DAILY})
 
     def __init__(
         self,
