@@ -29,7 +29,7 @@ def counted(rule: Rule) -> Ask:
 
 def earlier(rule: Rule) -> Ask:
     """The facts of the rule's `after` predicate."""
-    return Ask(f'stream == "{rule.stream}" and (\n{rule.after.strip()}\n)', rule.by)
+    return Ask(rule.earlier, rule.by)
 
 
 def asked(rule: Rule) -> tuple[Ask, ...]:

@@ -159,6 +159,9 @@ def _show(report: Report) -> None:
             warn(f"{one.name}: {iso(window.start)} to {iso(window.end)}: rows are gone that were read; they are kept")
         for gap in one.gaps:
             warn(f"{one.name}: {iso(gap.window.start)} to {iso(gap.window.end)}: {gap.reason}")
+    for rule in report.rules:
+        if rule.note:
+            warn(f"{rule.name}: {rule.note}")
     judged = sum(one.judged for one in report.rules)
     findings = sum(one.findings for one in report.rules)
     say(f"{judged:,} groups judged by {len(report.rules)} rules, {findings:,} findings as of {iso(report.now)}")

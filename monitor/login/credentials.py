@@ -27,6 +27,7 @@ from azure.identity import (
 
 from monitor.entra import refusal, scope
 from monitor.errors import InputError, MintwatchError, PermanentError, TransientError
+from monitor.login.claims import application
 from monitor.login.kinds import Kind, Login
 
 log = logging.getLogger("mintwatch.login")
@@ -53,6 +54,15 @@ class Credential:
         self._made = made
         self._alone = Lock()
         self._worked = False
+        self._application = "" if login.kind is Kind.AZURE_CLI else login.client_id.lower()
+
+    @property
+    def application(self) -> str:
+        """Id of the application that we are: by the token we got, else as configured; '' if neither says, or a person.
+
+        Whoever is logged in with `az` shares the application of everybody who is.
+        """
+        return self._application
 
     def warm(self, audience: str) -> None:
         """Fetch a token for `audience` (such as `cloud.audience`), so that the first question need not.
@@ -72,6 +82,8 @@ class Credential:
             with self._alone:
                 token = self._made.get_token_info(*scopes, options=options)
                 self._worked = True
+                if self.login.kind is not Kind.AZURE_CLI:
+                    self._application = application(token.token) or self._application
                 return token
         except MintwatchError:
             raise

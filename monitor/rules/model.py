@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from monitor.clock import BIN, DAY
 from monitor.frames import DIMENSIONS, FACTS
 from monitor.model import Level
+from monitor.rules.owning import Own, nobody, owned, owns
 from monitor.written import nearest
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -121,6 +122,7 @@ class Rule(BaseModel):
     runbook: str = Field(min_length=20)
     _file: str = PrivateAttr(default="")
     _judge: Any = PrivateAttr(default=None)
+    _own: Own = PrivateAttr(default_factory=lambda: nobody)
 
     @field_validator("where", "after")
     @classmethod
@@ -137,7 +139,25 @@ class Rule(BaseModel):
     @property
     def predicate(self) -> str:
         """The KQL over FACTS that picks the rule's facts."""
-        return f'stream == "{self.stream}" and (\n{self.where.strip()}\n)'
+        return self._of_stream(self.where)
+
+    @property
+    def earlier(self) -> str:
+        """The KQL over FACTS that picks those of its `after`; '' if it has none."""
+        return self._of_stream(self.after) if self.after else ""
+
+    def _of_stream(self, predicate: str) -> str:
+        return f'stream == "{self.stream}" and (\n{owned(predicate.strip(), self._own())}\n)'
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is about mintwatch's own identities."""
+        return owns(self.where) or owns(self.after)
+
+    @property
+    def aimless(self) -> bool:
+        """Whether it judges nobody, because it is about mintwatch's own identities, and these are not known."""
+        return self.ours and not self._own()
 
     @property
     def family(self) -> str:
@@ -172,6 +192,19 @@ class Rule(BaseModel):
         rule = self.model_copy()
         rule._file, rule._judge = file, judge
         return rule
+
+    def knowing(self, own: Own) -> Rule:
+        """The same rule, where `own` says who mintwatch is."""
+        rule = self.model_copy()
+        rule._own = own
+        return rule
+
+    def pinned(self) -> Rule:
+        """The same rule with who mintwatch is now, for as long as one judgement takes: an id may be learned in it."""
+        if not self.ours:
+            return self
+        known = self._own()
+        return self.knowing(lambda: known)
 
     @property
     def subject(self) -> tuple[str, str]:

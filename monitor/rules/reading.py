@@ -17,6 +17,7 @@ from monitor import kql, written
 from monitor.errors import InputError, RuleError
 from monitor.frames import DIMENSIONS
 from monitor.rules.model import HEALTH, KUSTO_FACTS, SUBJECTS, Rule, bracketed
+from monitor.rules.owning import checked
 from monitor.written import line as _line
 from monitor.written import nearest
 from monitor.written import plain as _plain
@@ -147,7 +148,7 @@ def _unbound(document: CommentedMap, key: str) -> Iterator[tuple[int, str]]:
     text = document.get(key)
     if not isinstance(text, str) or not text.strip():
         return
-    asked = f"facts\n| where true and (\n{bracketed(text)}\n)\n| count"
+    asked = f"facts\n| where true and (\n{bracketed(checked(text))}\n)\n| count"
     for problem in _engine().validate(asked, {"facts": KUSTO_FACTS})[:1]:
         line, lines = _line(document, (key,)), text.splitlines()
         if problem.line <= BEFORE:  # of the whole, such as a comparison of text with a number

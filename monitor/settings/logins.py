@@ -62,6 +62,12 @@ class Logins:
                 self._made[name] = credential(self.login(name))
             return self._made[name]
 
+    def own(self) -> frozenset[str]:
+        """The ids of the applications that we log in as, as far as they are known by now."""
+        with self._alone:
+            made = list(self._made.values())
+        return frozenset(one.application for one in made if one.application)
+
     def reveal(self, reference: Reference) -> str:
         """The secret itself. Keep it no longer than needed, and print it nowhere.
 

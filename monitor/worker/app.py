@@ -81,13 +81,14 @@ class SourceReport:
 
 @dataclass(frozen=True, slots=True)
 class RuleReport:
-    """One rule in one tick: groups judged and not, findings, or why it failed."""
+    """One rule in one tick: groups judged and not, findings, or why it failed; `note` is why it judges nobody."""
 
     name: str
     judged: int = 0
     unjudged: int = 0
     findings: int = 0
     error: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ JOURNAL = 30 * DAY
 """For how long it is kept what happened to mintwatch itself; what rules said of it is kept for good."""
 WORKERS = 2
 """Rules judged at once."""
+UNKNOWN = "judges nobody: no login says who mintwatch itself is"
 
 
 def tick(app: App, now: datetime, patience: timedelta = timedelta(0)) -> Report:
@@ -95,20 +96,22 @@ def judge_all(
     if not standing.live:
         return [], [], {}
     hearing = hear(app.engine, tables, app.sources, standing.gaps)
-    asks = [ask for rule in app.rules for ask in asked(rule)]
+    rules = [rule.pinned() for rule in app.rules]
+    asks = [ask for rule in rules for ask in asked(rule)]
     reading = guarded("facts", lambda: Held.of(app.engine, tables, asks), lambda _: None) if asks else None
 
-    over = [rule for rule in app.rules if "scores" in rule.judge.needs]
+    over = [rule for rule in rules if "scores" in rule.judge.needs]
 
     def work(rule: Rule, others: Sequence[Judged]) -> tuple[Judged | None, RuleReport]:
         def judged() -> tuple[Judged | None, RuleReport]:
             before = _before(app, rule, window) if rule in over else ()
             one = judge(rule, app.engine, tables, hearing, window, as_of, others, reading, before)
-            return one, RuleReport(rule.id, one.judged, one.unjudged, len(one.findings))
+            note = UNKNOWN if rule.aimless else ""
+            return one, RuleReport(rule.id, one.judged, one.unjudged, len(one.findings), note=note)
 
         return guarded(rule.id, judged, lambda error: (None, RuleReport(rule.id, error=told(error))))
 
-    plain = [rule for rule in app.rules if rule not in over]
+    plain = [rule for rule in rules if rule not in over]
     done = list(_side_by_side(app, plain, lambda rule: work(rule, ())))
     said = tuple(one for one, _ in done if one)
     done += [work(rule, said) for rule in over]

@@ -96,7 +96,7 @@ def watch(
         portals = {one.name: _portal(one, logins) for one in chosen}
         app = App(
             (*sources, HealthSource(store)),
-            rules,
+            tuple(one.knowing(logins.own) for one in rules),
             store,
             engine,
             (*notifiers, *(notifying.notifiers(console) if console else ())),

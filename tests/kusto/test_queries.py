@@ -43,9 +43,12 @@ def values(query: Query) -> dict[str, Value]:
 
 def about_rule(rule: Rule) -> Iterator[Question]:
     """The rule's predicates by themselves, over FACTS."""
-    for key in ("where", "after"):
-        if predicate := getattr(rule, key):
-            yield Question(f"{rule.id} {key}", f"facts\n| where {predicate}", {"facts": KUSTO_FACTS})
+    known = rule.knowing(lambda: frozenset({proofs.OWN}))
+    both = {rule.id: rule} | ({f"{rule.id}, once it is known who we are": known} if rule.ours else {})
+    for name, one in both.items():
+        for key in ("predicate", "earlier"):
+            if predicate := getattr(one, key):
+                yield Question(f"{name} {key}", f"facts\n| where {predicate}", {"facts": KUSTO_FACTS})
 
 
 @cache
