@@ -8,13 +8,13 @@ TOOLS  := $(VENV)/tools
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 UV     := $(TOOLS)/bin/python requirements/uv.py
-CODE   := $(wildcard monitor tests bench requirements docs notebooks deploy)
-TYPED  := $(wildcard monitor tests bench requirements docs/generate deploy/generate)
+CODE   := $(wildcard monitor tests bench image requirements docs notebooks deploy)
+TYPED  := $(wildcard monitor tests bench image requirements docs/generate deploy/generate)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
-.PHONY: help setup demo demo-azure demo-slack test check soak format format-check lint types imports locked bench docs lock upgrade hooks clean
+.PHONY: help setup demo demo-azure demo-slack test check soak image format format-check lint types imports locked bench docs lock upgrade hooks clean
 
 help:  ## what can be asked for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ check: format-check lint types imports locked  ## as test, without what is slow;
 
 soak: setup  ## more lives and alerts through foul weather, 200 kills of the daemon; takes minutes
 	$(PY) -m pytest --numprocesses=logical --dist=worksteal -m soak
+
+image:  ## the container image and its slim form, with docker or with buildah and podman; prints what they carry
+	$(PYTHON) image/build.py daemon slim
 
 format: setup  ## rewrite the code in its one format
 	$(BIN)/ruff format $(CODE)

@@ -24,8 +24,12 @@ FILES = {
     "charts.txt": ("pyproject.toml", "--extra", "charts"),
     "notebooks.txt": ("pyproject.toml", "--extra", "notebooks"),
     "slack.txt": ("pyproject.toml", "--extra", "slack"),
+    "daemon.txt": ("pyproject.toml", "--extra", "charts", "--extra", "slack"),
+    "build.txt": ("--group", "build"),
     "tools.txt": ("--group", "tools"),
 }
+ALONE = {"build.txt": "build", "tools.txt": "tools"}
+"""What is installed into an environment of its own and need not agree with the others -> its dependency group."""
 OPTIONS = (
     "--universal",
     "--python-version=3.11",
@@ -43,8 +47,8 @@ def digest(pyproject: str, name: str) -> str:
     tables = tomllib.loads(pyproject)
     project, groups = tables["project"], tables["dependency-groups"]
     decisive = [tables["build-system"]["requires"], project["requires-python"]]
-    if name == "tools.txt":
-        decisive += [groups["tools"]]
+    if name in ALONE:
+        decisive += [groups[ALONE[name]]]
     else:
         decisive += [project["dependencies"], project["optional-dependencies"], groups["dev"]]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
@@ -75,7 +79,7 @@ def faults(pyproject: str, files: dict[str, str]) -> list[str]:
             found.append(f"{where}: holds an address, expected names, versions and hashes only, {HINT}")
         if unhashed := sorted(pin for pin, hashes in pins(text).items() if not hashes):
             found.append(f"{where}: without a hash: {', '.join(unhashed)}, {HINT}")
-        if name != "tools.txt" and (strays := sorted(pins(text).keys() - development.keys())):
+        if name not in ALONE and (strays := sorted(pins(text).keys() - development.keys())):
             found.append(f"{where}: {', '.join(strays)} not so in requirements/dev.txt, {HINT}")
     return found
 
@@ -86,9 +90,9 @@ def write(*, upgrade: bool) -> None:
     for name, what in FILES.items():
         command = [sys.executable, str(HERE / "uv.py"), "pip", "compile", *what, *OPTIONS]
         command += ["--output-file", f"requirements/{name}"]
-        if name not in ("dev.txt", "tools.txt"):
+        if name != "dev.txt" and name not in ALONE:
             command += ["--constraint", "requirements/dev.txt"]
-        if upgrade and name in ("dev.txt", "tools.txt"):
+        if upgrade and (name == "dev.txt" or name in ALONE):
             command += ["--upgrade"]
         subprocess.run(command, check=True, cwd=HERE.parent)
         path = HERE / name

@@ -73,7 +73,7 @@ def test_a_dependency_added_without_locking_is_noticed() -> None:
     assert changed != PYPROJECT
     found = script("lock").faults(changed, requirement_files())
     assert [line.split(":")[0] for line in found] == [
-        f"requirements/{name}.txt" for name in ("charts", "dev", "notebooks", "runtime", "slack")
+        f"requirements/{name}.txt" for name in ("charts", "daemon", "dev", "notebooks", "runtime", "slack")
     ]
 
 
