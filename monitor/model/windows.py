@@ -56,14 +56,15 @@ class Window:
             start = end
 
 
-GapKind: TypeAlias = Literal["left out", "too large", "shrunk"]
+GapKind: TypeAlias = Literal["left out", "too large", "shrunk", "damaged"]
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
     """A stretch of a source's time of which mintwatch knows that it did not see everything, and why; noted when.
 
-    `kind` is what happened: it was left out (down for too long), too large to be answered, or rows of it are gone.
+    `kind` is what happened: it was left out (down for too long), too large to be answered, rows of it
+    are gone, or what was read of it was damaged on our disk.
     """
 
     source: str

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from monitor.model import Part, Reason, State
+from monitor.model import Gap, Part, Reason, State, Window
 from monitor.store import migrating
-from monitor.store.opening import stamp
+from monitor.store.damage import amiss, skimmed
+from monitor.store.opening import moment, stamp
 from monitor.store.people import People
 
 BATCH: Final = 500
@@ -155,6 +156,30 @@ class Aging(People):
     def backups(self) -> list[Path]:
         """The copies of the control database, oldest first."""
         return migrating.backups(self.directory)
+
+    def damaged(self, *, whole: bool) -> dict[Path, str]:
+        """The live files that are not as they were written, and what is wrong with each.
+
+        `whole` reads all of each; else only whether it is there, ends as it should, and has as many facts.
+        """
+        rows = self._control.rows("select path, source, rows from live_files order by path")
+        look = amiss if whole else skimmed
+        found = {self._facts / path: look(self._facts / path, source, rows) for path, source, rows in rows}
+        live = set(self.live())  # by now: some may have been replaced
+        return {path: said for path, said in found.items() if said and path in live}
+
+    def leave_out(self, damaged: Mapping[Path, str], at: datetime) -> list[Gap]:
+        """Let live files go that cannot be read; each leaves a gap, to be told and filled. In one transaction."""
+        gaps = []
+        with self._control.transaction() as control:
+            for path, said in damaged.items():
+                row = control.execute("select source, start_at, end_at from live_files where path = ?", (path.name,))
+                for source, start, end in row.fetchall():
+                    because = f"its facts were damaged on our disk: {path.name} {said}"
+                    gaps.append(Gap(source, Window(moment(start), moment(end)), because, at, "damaged"))
+                control.execute("delete from live_files where path = ?", (path.name,))
+            self.note_gaps(gaps)
+        return gaps
 
     def tidy(self) -> None:
         """Give the room of what went back to the disk; `StateError` if the database cannot be written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,16 @@ INCREMENTAL: Final = 2
 
 BROKEN: Final = (sqlite3.Error, UnicodeError)
 """What Python raises of a database that is damaged: also that it cannot read SQLite's own message about it."""
+_ERRNO: Final = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "full"),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "readonly"),
+    errno.EIO: "failing",
+}
+_SQLITE: Final = {
+    sqlite3.SQLITE_FULL: "full",
+    **dict.fromkeys((sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM), "readonly"),
+    sqlite3.SQLITE_IOERR: "failing",
+}
 Values: TypeAlias = Sequence[Any] | Mapping[str, Any]
 
 
@@ -24,6 +35,8 @@ class Control:
     """One connection that threads share: a transaction is seen by nobody before it is whole."""
 
     def __init__(self, connection: sqlite3.Connection, where: str) -> None:
+        self.refused = ""
+        """Why the last write was refused that was: `full`, `readonly` or `failing`; until somebody has taken note."""
         self._connection = connection
         self._where = where
         self._alone = RLock()
@@ -66,6 +79,7 @@ class Control:
                 if self._connection.in_transaction:
                     self._connection.execute("rollback")
                 if isinstance(error, BROKEN):
+                    self.refused = refusal(error) or self.refused
                     raise StateError(f"{self._where}: control.db cannot be written: {error}") from error
                 raise
 
@@ -155,6 +169,13 @@ def look(path: Path) -> sqlite3.Connection:
         age, by = "a newer" if version > known else "an older", f" ({wrote})" if wrote else ""
         raise StateError(f"{path}: written by {age} mintwatch{by} (schema {version}, this one reads {known})")
     return connection
+
+
+def refusal(error: BaseException) -> str:
+    """`full`, `readonly` or `failing`, if a disk refused a write; '' if something else is wrong."""
+    if isinstance(error, OSError):
+        return _ERRNO.get(error.errno or 0, "")
+    return _SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")
 
 
 def unusable(path: Path | None, error: Exception) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from monitor.errors import PermanentError, StateError
 from monitor.frames import FACTS, conform_facts
 from monitor.model import Name, Window
 from monitor.ports import Counts, Fetched
+from monitor.store.control import refusal
 from monitor.store.names import remember
 from monitor.store.opening import Opened, moment, stamp
 from monitor.store.writing import ROW_GROUP, regrouped, sync
@@ -96,8 +97,10 @@ class FactFiles(Opened):
             sync(self._facts)
         except BaseException as error:
             for left in (aside, path):
-                left.unlink(missing_ok=True)
+                with suppress(OSError):  # of a read-only volume
+                    left.unlink(missing_ok=True)
             if isinstance(error, OSError | pa.ArrowException):
+                self._control.refused = refusal(error) or self._control.refused
                 raise PermanentError(f"{path}: facts cannot be written: {error}") from error
             raise
         return path
@@ -148,7 +151,8 @@ class FactFiles(Opened):
                 old = [*before, *old]
             else:
                 for path in before:
-                    (self._facts / path).unlink(missing_ok=True)
+                    with suppress(OSError):  # then the next start deletes it
+                        (self._facts / path).unlink(missing_ok=True)
             self._retired[source] = old
 
     def compact(self, source: str, before: datetime) -> list[Window]:

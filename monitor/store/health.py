@@ -9,11 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from monitor.clock import BIN, DAY, floor
 from monitor.model import Change, Gap, HealthEvent, Trouble, Window
 from monitor.store.facts import FactFiles
 from monitor.store.opening import moment, stamp
+
+STATE: Final = "state"
+"""What the journal calls the state itself, where it says what of mintwatch something happened to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,10 @@ class Standing:
 
 class Health(FactFiles):
     """How well the sources of a state directory can be read."""
+
+    def __init__(self, directory: Path | None = None, *, write: bool = True) -> None:
+        super().__init__(directory, write=write)
+        self._refused_at: datetime | None = None
 
     @contextmanager
     def standing(self, sources: Collection[str]) -> Iterator[Standing]:
@@ -165,6 +173,30 @@ class Health(FactFiles):
                    select * from journal where at = ?1 and action = ?2 and source = ?3 and outcome = ?4)""",
                 [(stamp(one.at), one.action, one.source, one.outcome, one.code) for one in events],
             )
+
+    @property
+    def refused(self) -> str:
+        """Why the last write that was refused was: `full`, `readonly` or `failing`; '' once it was written down."""
+        return self._control.refused
+
+    def note_refused(self, at: datetime) -> datetime:
+        """Write down that nothing could be written, a `store` event for each 5-minute bin, a day at most; since when.
+
+        That is the bin before this was first asked for, if it could not be written down then.
+
+        Raises
+        ------
+        StateError
+            If nothing can be written yet: it is written down some other time.
+        """
+        last = floor(at) - BIN
+        self._refused_at = min(self._refused_at or last, last)
+        first = max(self._refused_at, last - DAY)
+        bins = [first + n * BIN for n in range((last - first) // BIN + 1)]
+        events = [HealthEvent(one, "store", STATE, self.refused, "") for one in bins]
+        self.note([*events, HealthEvent(last, "store", STATE, "restored", "")])
+        self._control.refused, self._refused_at = "", None
+        return first
 
     def forget(self, before: datetime) -> None:
         """Forget what happened before then."""

@@ -11,15 +11,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from monitor.clock import BIN, iso
 from monitor.errors import StateError
-from monitor.frames import FACTS
 from monitor.store import bodies, migrating
 from monitor.store.control import BROKEN, look
+from monitor.store.damage import amiss
 from monitor.store.opening import moment
 
 Progress = Callable[[str, float], None]
@@ -152,22 +150,3 @@ def _files(directory: Path, control: sqlite3.Connection, progress: Progress) -> 
 
 def _unfinished(directory: Path) -> Iterable[Path]:
     return sorted((directory / migrating.FOLDER).glob("*.tmp"))
-
-
-def amiss(path: Path, source: str, rows: int) -> str:
-    """What is wrong with a fact file of that source and so many rows; '' if it can be read whole."""
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            if not file.schema_arrow.equals(FACTS):
-                return "has not the columns of facts"
-            held = 0
-            for batch in file.iter_batches():
-                held += batch.num_rows
-                whose = set(batch.column("source").unique().to_pylist()) - {source}
-                if whose:
-                    return f"has facts of {', '.join(sorted(map(repr, whose)))}, expected {source}"
-    except FileNotFoundError:
-        return "is not there"
-    except (OSError, pa.ArrowException, ValueError) as error:
-        return f"cannot be read: {str(error).splitlines()[0]}"
-    return "" if held == rows else f"has {held:,} facts, expected {rows:,}"

@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 
 from monitor.clock import BIN, DAY, iso
 from monitor.collect import Found, Slice, collect, compare, fetched, rows, slices, widen
-from monitor.errors import AbsentError
-from monitor.model import Gap, GapKind, Window
+from monitor.errors import AbsentError, StateError
+from monitor.model import Gap, GapKind, HealthEvent, Window
 from monitor.ports import Counts, Fetched, LogSource, Remote
 from monitor.rules import HEALTH
-from monitor.store import Store, Written
+from monitor.store import STATE, Store, Written
 from monitor.worker.app import App, SourceReport
 from monitor.worker.guard import guarded, told
 from monitor.worker.health import note_untold
@@ -53,7 +53,10 @@ def gather(app: App, source: LogSource, as_of: datetime, *, whole: bool = False)
         return gathering.report()
 
     def failed(error: Exception) -> SourceReport:
-        app.store.failed(source.name, as_of, told(error), type(error).__name__)
+        try:
+            app.store.failed(source.name, as_of, told(error), type(error).__name__)
+        except StateError as also:  # nothing can be written, which is said once it can
+            log.error("not written down", extra={"part": source.name, "error": str(also)})
         return gathering.report(told(error))
 
     return guarded(source.name, work, failed)
@@ -64,7 +67,10 @@ def _through(app: App, gathering: Gathering) -> None:
     name, store = gathering.source.name, app.store
     if not gathering.whole:
         store.note_begun(name, gathering.as_of)
-    parts, left_out = slices(app.store.watermark(name), gathering.as_of, app.backlog(name))
+    watermark = app.store.watermark(name)
+    if watermark is not None and watermark > gathering.as_of and not gathering.whole:
+        watermark = gathering.turn_back(watermark)
+    parts, left_out = slices(watermark, gathering.as_of, app.backlog(name))
     if left_out is not None:
         gathering.leave_out(left_out)
     for place, part in enumerate(parts):
@@ -94,6 +100,7 @@ class Gathering:
     counts: Counts = field(default_factory=Counts)
     gaps: dict[Window, Gap] = field(default_factory=dict)
     shrunk: list[Window] = field(default_factory=list)
+    hurried: bool = False
     lags: Counter[timedelta] = field(default_factory=Counter)
 
     def leave_out(self, stretch: Window) -> None:
@@ -105,6 +112,9 @@ class Gathering:
         """Collect one slice of arrivals and move the watermark to its end."""
         name = self.source.name
         since, live = self.store.watermark(name), self.store.windows(name)
+        live = {
+            window: min(at, self.as_of) for window, at in live.items()
+        }  # no clock that was ahead saw what came since
         found = collect(self.source, part, live, self.as_of, whole=self.whole)
         with self.store.staged() as written:
             newest = self._write(found, written, self.store.window_counts(name), part=part)
@@ -113,12 +123,29 @@ class Gathering:
                 return
             self._switch(written, min(self.as_of, max(arrived)) if self.whole else part.until)
 
+    def turn_back(self, watermark: datetime) -> datetime:
+        """From where to look, when the clock was ahead as the watermark was set: arrivals since then may be missed.
+
+        It was ahead by no less than the difference, for nobody knows how long. So it is looked from now on, and
+        everything inside the lateness bound is compared at once.
+        """
+        self.hurried = True
+        ahead = {"part": self.source.name, "watermark": iso(watermark), "as_of": iso(self.as_of)}
+        log.warning("the clock went back", extra=ahead)
+        self.store.note([HealthEvent(self.as_of - BIN, "clock", STATE, "back", "")])
+        return self.as_of
+
     def due(self, every: timedelta) -> bool:
-        """Whether a comparison is due, `every` so often; the first is so long after the first collection."""
+        """Whether a comparison is due: `every` so often, first so long after the first collection; at once if hurried.
+
+        It is if the clock went back, or if there are gaps where facts were damaged since the last one.
+        """
         last = self.store.compared(self.source.name)
         if last is None:
             self.store.note_compared(self.source.name, self.as_of)
-        return last is not None and self.as_of - last >= every
+        gaps = (one for one in self.store.gaps() if one.source == self.source.name and one.kind == "damaged")
+        hurried = self.hurried or (last is not None and any(one.noted_at >= last for one in gaps))
+        return last is not None and (self.as_of - last >= every or hurried)
 
     def compare(self) -> None:
         """Fetch again the windows whose counts differ from what the source would count now, and what was too large."""
@@ -140,12 +167,13 @@ class Gathering:
         self.store.note_compared(name, self.as_of)
 
     def _tried_again(self, gaps: Iterable[Gap]) -> list[Window]:
-        """What did not fit, beyond what is compared: the service may answer with more some day, but not for ever."""
+        """What did not fit, beyond what is compared, and what our disk lost: it may be answered, but not for ever."""
         bound = self.as_of - self.source.bound
         return [
             one.window
             for one in gaps
-            if one.kind == "too large" and bound - RETRIED < one.window.end <= bound and one.window.length <= DAY
+            if (one.kind == "too large" and bound - RETRIED < one.window.end <= bound and one.window.length <= DAY)
+            or (one.kind == "damaged" and self.as_of - one.noted_at < RETRIED)
         ]
 
     def compact(self) -> None:

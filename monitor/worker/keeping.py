@@ -15,6 +15,7 @@ from monitor.store import Gone, Keep, Store
 from monitor.worker.app import App
 from monitor.worker.guard import guarded
 from monitor.worker.health import NAME
+from monitor.worker.mending import mend
 
 log = logging.getLogger("mintwatch.worker")
 
@@ -30,7 +31,7 @@ def kept(settings: Settings) -> Keep:
 
 
 def keep(app: App, as_of: datetime) -> Gone | None:
-    """Once per UTC day: drop what is old enough, give its room back, and copy control.db.
+    """Once per UTC day: drop what is old enough, give its room back, copy control.db, and read every fact file once.
 
     What fails is logged, and harms nobody: nothing that goes is looked at by anybody any more. None if it was done
     today, or if nothing is to be kept tidy.
@@ -46,6 +47,7 @@ def keep(app: App, as_of: datetime) -> Gone | None:
     said = {f"dropped_{what}": many for what, many in gone.rows.items() if many}
     log.info("kept", extra={"part": "keep", "files": gone.files, "bytes": gone.size, **said})
     guarded("keep", partial(store.back_up, chosen.backups), lambda _: 0)
+    mend(store, as_of, whole=True)
     return gone
 
 

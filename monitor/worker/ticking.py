@@ -26,6 +26,7 @@ from monitor.worker.guard import guarded, told
 from monitor.worker.health import note_blindness
 from monitor.worker.judging import Judged, hear, judge
 from monitor.worker.keeping import keep
+from monitor.worker.mending import mend_for, note_refused
 from monitor.worker.overhearing import Spoken, spoken
 from monitor.worker.telling import overdue, tell, wanted
 from monitor.worker.timing import Timing
@@ -56,12 +57,14 @@ def tick(app: App, now: datetime, patience: timedelta = timedelta(0)) -> Report:
 def judge_and_decide(app: App, as_of: datetime, gathered: Sequence[SourceReport]) -> Report:
     """What was collected is judged, decided on and kept, and so is what people are to be told; nobody is told yet."""
     timing = Timing()
+    note_refused(app.store, as_of)
     with timing.stage("judge"), app.store.standing({one.name for one in app.sources}) as standing:
         judged, rules, hearing = guarded(
             "facts",
             lambda: judge_all(app, standing, _touched(app, standing, as_of), as_of),
             partial(_unjudged, app),
         )
+    mend_for(app.store, rules, as_of)
     guarded("watchdog", lambda: note_blindness(app.store, hearing, standing, rules, as_of), lambda _: None)
     found = [one for each in judged for one in each.findings]
     kept = app.store.known(min(one.bucket for one in found)) if found else set()
