@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeAlias, TypeVar
 
-from monitor.clock import DAY, floor
+from monitor.clock import DAY, floor, iso
+from monitor.during import during
 from monitor.errors import TooLargeError
 from monitor.model import Window
 from monitor.ports import Counts, Fetched, LogSource
@@ -121,10 +123,11 @@ def fetched(source: LogSource, windows: Iterable[Window], now: datetime) -> Iter
     """Each of the windows, in their order; as many at once as the source has `lanes`."""
 
     def one(window: Window) -> Found:
-        try:
-            return window, source.fetch(window, now)
-        except TooLargeError as error:
-            return window, error
+        with during({"window": f"{iso(window.start)}/{iso(window.end)}"}):
+            try:
+                return window, source.fetch(window, now)
+            except TooLargeError as error:
+                return window, error
 
     return at_once(one, windows, source.lanes)
 
@@ -136,11 +139,11 @@ def at_once(work: Callable[[Window], T], windows: Iterable[Window], lanes: int) 
         yield from map(work, queue)
         return
     with ThreadPoolExecutor(lanes, thread_name_prefix="fetch") as pool:
-        begun: list[Future[T]] = [pool.submit(work, one) for one in islice(queue, lanes)]
+        begun: list[Future[T]] = [pool.submit(copy_context().run, work, one) for one in islice(queue, lanes)]
         try:
             while begun:
                 yield begun.pop(0).result()
-                begun += [pool.submit(work, one) for one in islice(queue, 1)]
+                begun += [pool.submit(copy_context().run, work, one) for one in islice(queue, 1)]
         finally:
             for left in begun:
                 left.cancel()

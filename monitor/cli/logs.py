@@ -1,34 +1,62 @@
-"""Log events as lines on standard error: when, how bad, what, and its fields as key=value."""
+"""Where the log goes, which events it holds, and what of libraries never gets there."""
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-from datetime import UTC, datetime
-from typing import Final
+import threading
+from typing import IO, Final
 
-from monitor.clock import iso
+from monitor.cli.lines import JsonLines, TextLines
+from monitor.settings import LogSettings
 
-_OURS_ARE_NOT: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
+OURS: Final = "mintwatch"
+LIBRARIES: Final = logging.WARNING
+"""From which level on libraries are heard unless the settings name them."""
+
+FLOORS: Final = {
+    "azure": logging.INFO,  # at debug its policies print bodies
+    "azure.core.pipeline.policies.http_logging_policy": logging.WARNING,  # at info, addresses and headers
+    "azure.identity": logging.ERROR,  # its warnings repeat what Entra said, claims of the assertion included
+    "msal": logging.ERROR,
+    "slack_sdk": logging.INFO,  # at debug it prints bodies and tickets
+    "mintwatch.slack_sdk": logging.CRITICAL + 1,  # the same, handed to it by us: what happened is an event of ours
+    "urllib3": logging.INFO,  # at debug, the paths of addresses, and of a webhook that is its secret
+    "requests": logging.INFO,
+    "requests_oauthlib": logging.INFO,
+    "aiohttp": logging.INFO,
+    "http": logging.INFO,
+    "asyncio": logging.INFO,  # at debug, what a callback was given
+}
+"""Below these nothing is written, whatever the settings say, and the most specific name counts: what would be written
+there holds bodies, headers or addresses. What is above is searched for secrets all the same."""
+
 _NOWHERE: Final = logging.NullHandler()
-_PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:_-+/")
 
 
-class Lines(logging.Formatter):
-    """One line per event; what is no plain word is quoted as JSON, so that no value can begin a line of its own.
+class Lines(logging.StreamHandler[IO[str]]):
+    """Events as lines on a stream. If nobody can read it any more, they are lost, and nothing else is."""
 
-    >>> event = logging.makeLogRecord({"msg": "failed", "levelname": "WARNING", "created": 0.0, "part": "a b"})
-    >>> Lines().format(event)
-    '1970-01-01T00:00:00Z warning failed part="a b"'
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Nothing below the floor of its logger."""
+        return record.levelno >= floor(record.name) and bool(super().filter(record))
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - it is logging's
+        """Nothing: what could be said of a stream that is closed, or a disk that is full, would go there, too."""
+
+
+def floor(logger: str) -> int:
+    """The level below which nothing of this logger is written.
+
+    >>> floor("urllib3.connectionpool") == logging.INFO, floor("mintwatch.worker")
+    (True, 0)
     """
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The event as a line; an unexpected error's traceback below it."""
-        at = datetime.fromtimestamp(int(record.created), UTC)
-        fields = [f"{name}={_said(value)}" for name, value in vars(record).items() if name not in _OURS_ARE_NOT]
-        line = " ".join([iso(at), record.levelname.lower(), record.getMessage(), *fields])
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+    name = logger
+    while name:
+        if name in FLOORS:
+            return FLOORS[name]
+        name = name.rpartition(".")[0]
+    return logging.NOTSET
 
 
 def logs(level: int | None) -> None:
@@ -37,16 +65,63 @@ def logs(level: int | None) -> None:
     Events of other libraries are written nowhere: what they meet is an event of ours, and ours are known to hold
     neither tokens nor rows.
     """
-    log = logging.getLogger("mintwatch")
+    handler: logging.Handler = _NOWHERE if level is None else Lines(sys.stderr)
+    handler.setFormatter(TextLines())
+    _attach(handler, _NOWHERE)
+    logging.getLogger(OURS).setLevel(logging.WARNING if level is None else level)
+
+
+def daemon_logs(chosen: LogSettings) -> logging.Formatter:
+    """Write what the settings ask for to standard error: events of ours, of libraries, warnings, and dead threads.
+
+    May be called again: then the new settings count, and loggers that they do not name any more are as at first.
+
+    Returns
+    -------
+    logging.Formatter
+        What makes lines of events, for who has to write one without a log.
+    """
+    terminal = chosen.format == "text" or (chosen.format == "auto" and sys.stderr.isatty())
+    handler = Lines(sys.stderr)
+    made: logging.Formatter = TextLines() if terminal else JsonLines()
+    handler.setFormatter(made)
+    _attach(handler, handler)
+    for name in _named:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    _named.clear()
+    logging.getLogger().setLevel(LIBRARIES)
+    logging.getLogger(OURS).setLevel(_number(chosen.level))
+    for name, level in chosen.levels.items():
+        logging.getLogger(name).setLevel(_number(level))
+        _named.add(name)
+    logging.captureWarnings(True)
+    threading.excepthook = _died
+    return made
+
+
+_named: Final[set[str]] = set()
+"""Loggers whose level the settings say."""
+
+
+def _attach(ours: logging.Handler, libraries: logging.Handler) -> None:
+    """One handler for our events and one for those of others, in place of earlier ones of ours."""
+    log, root = logging.getLogger(OURS), logging.getLogger()
     log.propagate = False
-    log.setLevel(logging.WARNING if level is None else level)
-    handler = _NOWHERE if level is None else logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Lines())
-    log.handlers[:] = [handler]
-    logging.getLogger().addHandler(_NOWHERE)
+    log.handlers[:] = [ours]
+    root.handlers[:] = [one for one in root.handlers if not isinstance(one, Lines) and one is not _NOWHERE]
+    root.addHandler(libraries)
 
 
-def _said(value: object) -> str:
-    """A value without spaces or line breaks, or quoted."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if text and set(text) <= _PLAIN else json.dumps(text, ensure_ascii=True)
+def _number(level: str) -> int:
+    return logging.getLevelNamesMapping()[level.upper()]
+
+
+def _died(given: threading.ExceptHookArgs) -> None:
+    """A thread that ends by an error says so in the log, in one line as everything does."""
+    if given.exc_type is SystemExit:
+        return
+    name = given.thread.name if given.thread else ""
+    error = given.exc_value or given.exc_type()
+    logging.getLogger("mintwatch.daemon").error(
+        "thread died", exc_info=(given.exc_type, error, given.exc_traceback), extra={"part": name}
+    )

@@ -10,6 +10,7 @@ from threading import Lock
 from monitor import bearer, clock
 from monitor.errors import InputError, PermanentError
 from monitor.login import CLOUDS, Cloud, Credential, Kind, Login, credential
+from monitor.secrecy import hide
 from monitor.settings.model import CredentialSettings, Settings
 from monitor.settings.parts import Reference
 
@@ -79,12 +80,12 @@ class Logins:
             If Key Vault did not give it.
         """
         if reference.key_vault:
-            return self._from_vault(reference)
+            return hide(self._from_vault(reference))
         if reference.file is not None:
-            return _from_file(reference.file)
+            return hide(_from_file(reference.file))
         if not self._environment.get(reference.env):
             raise InputError(f"{reference.env}: not set, expected a secret in this variable")
-        return self._environment[reference.env]
+        return hide(self._environment[reference.env])
 
     def revealing(self, reference: Reference) -> Callable[[], str]:
         """A function that reveals the secret, for who needs it at every call; errors as `reveal`.

@@ -13,8 +13,14 @@ import pyarrow.compute as pc
 
 from monitor.clock import BIN, DAY, iso
 from monitor.collect import Found, Slice, collect, compare, fetched, rows, slices, widen
+<<<<<<< HEAD
 from monitor.errors import AbsentError, StateError
 from monitor.model import Gap, GapKind, HealthEvent, Window
+=======
+from monitor.during import during
+from monitor.errors import AbsentError
+from monitor.model import Gap, GapKind, Window
+>>>>>>> aded472 (wip0)
 from monitor.ports import Counts, Fetched, LogSource, Remote
 from monitor.rules import HEALTH
 from monitor.store import STATE, Store, Written
@@ -59,7 +65,8 @@ def gather(app: App, source: LogSource, as_of: datetime, *, whole: bool = False)
             log.error("not written down", extra={"part": source.name, "error": str(also)})
         return gathering.report(told(error))
 
-    return guarded(source.name, work, failed)
+    with during({"source": source.name, "round": iso(as_of)}):
+        return guarded(source.name, work, failed)
 
 
 def _through(app: App, gathering: Gathering) -> None:

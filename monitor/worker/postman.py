@@ -12,6 +12,7 @@ from typing import Final
 
 from monitor import clock
 from monitor.clock import DAY, iso
+from monitor.during import during
 from monitor.errors import LaterError, MintwatchError, TransientError, UnsureError
 from monitor.model import Delivery, Part, Queued
 from monitor.ports import Notifier
@@ -85,7 +86,8 @@ class Lane:
         """One try of what is most urgent now; False if nothing is."""
         due = self._store.due(self._now(), self.notifier.name, 1)
         for one in due:
-            self._deliver(one)
+            with during({"message": one.key, "incident": one.wanted.incident, "notifier": self.notifier.name}):
+                self._deliver(one)
         return bool(due)
 
     def next_due(self) -> datetime | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,8 +13,9 @@ from itertools import takewhile
 from typing import TypeVar
 
 from monitor.aggregate import Held, asked
-from monitor.clock import BIN, DAY, floor, midnight
+from monitor.clock import BIN, DAY, floor, iso, midnight
 from monitor.coverage import Hearing
+from monitor.during import during
 from monitor.model import Finding, Window
 from monitor.rules import Rule
 from monitor.store import Standing
@@ -56,6 +58,11 @@ def tick(app: App, now: datetime, patience: timedelta = timedelta(0)) -> Report:
 
 def judge_and_decide(app: App, as_of: datetime, gathered: Sequence[SourceReport]) -> Report:
     """What was collected is judged, decided on and kept, and so is what people are to be told; nobody is told yet."""
+    with during({"tick": iso(as_of)}):
+        return _judged_and_decided(app, as_of, gathered)
+
+
+def _judged_and_decided(app: App, as_of: datetime, gathered: Sequence[SourceReport]) -> Report:
     timing = Timing()
     note_refused(app.store, as_of)
     with timing.stage("judge"), app.store.standing({one.name for one in app.sources}) as standing:
@@ -112,7 +119,8 @@ def judge_all(
             note = UNKNOWN if rule.aimless else ""
             return one, RuleReport(rule.id, one.judged, one.unjudged, len(one.findings), note=note)
 
-        return guarded(rule.id, judged, lambda error: (None, RuleReport(rule.id, error=told(error))))
+        with during({"rule": rule.id}):
+            return guarded(rule.id, judged, lambda error: (None, RuleReport(rule.id, error=told(error))))
 
     plain = [rule for rule in rules if rule not in over]
     done = list(_side_by_side(app, plain, lambda rule: work(rule, ())))
@@ -132,7 +140,7 @@ def _side_by_side(app: App, rules: Sequence[Rule], work: Callable[[Rule], T]) ->
     """The work of each rule, in their order, `WORKERS` at a time: while one waits for the engine, another thinks."""
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="judge")
     try:
-        for place, answer in enumerate([pool.submit(work, rule) for rule in rules]):
+        for place, answer in enumerate([pool.submit(copy_context().run, work, rule) for rule in rules]):
             app.progress("judging", place / len(app.rules))
             yield answer.result()
     finally:
