@@ -1,7 +1,7 @@
 """The command line: `mintwatch <command>`.
 
-Exit codes: 0 fine, 1 something could not be finished, 2 wrong input, 69 the daemon did not answer, 75 stopped with work
-in flight, 130 interrupted, 143 terminated.
+Exit codes: 0 fine, 1 something could not be finished, 2 wrong input, 69 the daemon did not answer, 70 a part of the
+daemon broke and it has to be started anew, 75 stopped with work in flight, 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ from threading import Event, Thread
 from types import FrameType
 from typing import Final
 
+BROKEN: Final = 70
+"""Exit code of a daemon of which a part ended that nobody starts anew: what `sysexits.h` calls an internal error."""
 BUSY: Final = 75
 """Exit code of a process that left while something was in flight: what `sysexits.h` calls a temporary failure."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,8 +22,9 @@ from monitor.cli.acting import show_served
 from monitor.cli.logs import logs
 from monitor.cli.opening import CONFIG, ConfigOption, JsonOption, configured, engine, load_rules
 from monitor.cli.screen import OUT, cell, complain, dump, progress, say, table, warn
-from monitor.cli.stopping import BUSY, until_signalled
+from monitor.cli.stopping import BROKEN, BUSY, until_signalled
 from monitor.clock import iso
+from monitor.daemon.heartbeat import revealed
 from monitor.model import Delivery, Message, Part
 from monitor.notifiers.console import ConsoleNotifier
 from monitor.ports import Notifier
@@ -89,21 +91,40 @@ def run(config: ConfigOption = CONFIG) -> None:
 
     Messages go to the notifiers of the settings, which is standard output if there are none, and a line for each thing
     done to standard error. SIGTERM or Ctrl-C ends it within ten seconds; if something was still in flight, with exit
-    code 75: it is made up for at the next start.
+    code 75: it is made up for at the next start. If a part of it ends that nobody starts anew, the code is 70: whatever
+    supervises it had better start it again. Health and metrics are shown at `serve.address`.
     """
     logs(INFO)
-    with _watching(config, _console) as (watch, stop), until_signalled(stop, LAST):
+    with _watching(config, _console) as (watch, stop), until_signalled(stop, LAST), _vitals(watch, stop) as vitals:
         sources, rules = len(watch.every) - 1, len(watch.app.rules)
         say(f"watching {sources} sources with {rules} rules; state in {watch.app.store.directory}")
         if watch.listens:
             sys.setswitchinterval(SWITCH.total_seconds())
             with_buttons(watch.app, clock.now())
-        with watch.people:
-            finished = daemon.run(watch.app, watch.every, stop)
+        with watch.people as socket:
+            outside = daemon.Outside([one.tally for one in watch.workspaces], socket, watch.heartbeat)
+            finished = daemon.run(watch.app, watch.every, stop, vitals=vitals, outside=outside)
         if not finished:
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(BUSY)  # a thread that waits for an answer would be waited for
+            os._exit(BROKEN if vitals.dead else BUSY)  # a thread that waits for an answer would be waited for
+    if vitals.dead:
+        complain(vitals.dead)
+        raise typer.Exit(BROKEN)
+
+
+def _vitals(watch: Watch, stop: Event) -> daemon.Vitals:
+    """What shows how it is. One that has to end is told so as a person would tell it, which bounds how long it takes.
+
+    Raises
+    ------
+    InputError
+        If the address of the heartbeat is none.
+    """
+    if watch.heartbeat:
+        revealed(watch.heartbeat)
+    dying = partial(os.kill, os.getpid(), signal.SIGTERM)
+    return daemon.Vitals(stop, watch.app.store.directory, watch.address, dying=dying)
 
 
 def _console(name: str) -> Notifier:

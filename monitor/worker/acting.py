@@ -140,6 +140,11 @@ class Serving:
         self._left = Event()
         self._thread = Thread(target=self._serve, name="requests", daemon=True)
 
+    @property
+    def alive(self) -> bool:
+        """Whether anybody performs."""
+        return self._thread.is_alive()
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self

@@ -40,6 +40,7 @@ from monitor.worker.pointing import Portal
 class Watch:
     """An app over the configured workspaces; `every` says how often each of its sources is to be asked.
 
+    `address` is where health and metrics are shown, `heartbeat` reveals whom to call after each cycle, None for nobody.
     `origins` are the ids of the workspaces that sources read, by the source's name: one id under two names would count
     every row twice. `portals` are where people read the rows of the same sources. `slack` is the workspace that the
     notifiers share, None without one; while `people` is entered, they can act from there, if it `listens`.
@@ -53,6 +54,8 @@ class Watch:
     slack: SlackApi | None = None
     people: AbstractContextManager[Socket | None] = field(default_factory=nullcontext)
     listens: bool = False
+    address: str = ""
+    heartbeat: Callable[[], str] | None = None
 
 
 @contextmanager
@@ -121,7 +124,19 @@ def watch(
             people = listening(app, notifying.api, settings, logins.revealing(slack.app_token))
         workspaces = tuple(places.workspaces.values())
         heard = not isinstance(people, nullcontext)
-        yield Watch(app, {**every, NAME: quickest}, workspaces, origins, portals, notifying.api, people, heard)
+        heartbeat = logins.revealing(settings.heartbeat.url) if settings.heartbeat else None
+        yield Watch(
+            app,
+            {**every, NAME: quickest},
+            workspaces,
+            origins,
+            portals,
+            notifying.api,
+            people,
+            heard,
+            settings.serve.address,
+            heartbeat,
+        )
 
 
 def _remember(store: Store, sources: Sequence[LogAnalyticsSource], origins: Mapping[str, str]) -> None:

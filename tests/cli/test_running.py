@@ -202,7 +202,7 @@ def test_a_second_daemon_on_the_same_state_is_refused_and_the_first_goes_on(watc
     second = Daemon(watched)
     try:
         assert second.process.wait(PATIENCE) == 1
-        second.until("another mintwatch is writing here; stop it first")
+        second.until(r"another mintwatch is writing here .*; stop it first")
         assert "Traceback" not in second.said
     finally:
         second.close()

@@ -19,6 +19,7 @@ MINUTE = timedelta(minutes=1)
 _CONFIG = """\
 state: state
 rules: rules
+serve: {{address: "127.0.0.1:0"}}
 credentials:
   default:
     addresses: {{authority: {url}, query: {url}, audience: {audience}, arm: {url}, vault: {url}}}
