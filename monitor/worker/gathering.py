@@ -13,14 +13,9 @@ import pyarrow.compute as pc
 
 from monitor.clock import BIN, DAY, iso
 from monitor.collect import Found, Slice, collect, compare, fetched, rows, slices, widen
-<<<<<<< HEAD
+from monitor.during import during
 from monitor.errors import AbsentError, StateError
 from monitor.model import Gap, GapKind, HealthEvent, Window
-=======
-from monitor.during import during
-from monitor.errors import AbsentError
-from monitor.model import Gap, GapKind, Window
->>>>>>> aded472 (wip0)
 from monitor.ports import Counts, Fetched, LogSource, Remote
 from monitor.rules import HEALTH
 from monitor.store import STATE, Store, Written
@@ -32,6 +27,8 @@ log = logging.getLogger("mintwatch.worker")
 
 RETRIED = 7 * DAY
 """For how long beyond the bound a window is tried again that did not fit."""
+AHEAD = "ahead"
+"""The mark, by source, that says how far a watermark was ahead when the clock went back."""
 GONE, GONE_SHARE = 10, 0.1
 """From how many rows, and from what share of a window's, rows are called gone."""
 
@@ -119,10 +116,9 @@ class Gathering:
         """Collect one slice of arrivals and move the watermark to its end."""
         name = self.source.name
         since, live = self.store.watermark(name), self.store.windows(name)
-        live = {
-            window: min(at, self.as_of) for window, at in live.items()
-        }  # no clock that was ahead saw what came since
-        found = collect(self.source, part, live, self.as_of, whole=self.whole)
+        # a clock that was ahead did not see what came since
+        live = {window: min(at, self.as_of) for window, at in live.items()}
+        found = collect(self.source, part, live, self.asked_at, whole=self.whole)
         with self.store.staged() as written:
             newest = self._write(found, written, self.store.window_counts(name), part=part)
             arrived = [at for at in (since, newest) if at]
@@ -131,16 +127,23 @@ class Gathering:
             self._switch(written, min(self.as_of, max(arrived)) if self.whole else part.until)
 
     def turn_back(self, watermark: datetime) -> datetime:
-        """From where to look, when the clock was ahead as the watermark was set: arrivals since then may be missed.
+        """From where to look, when the watermark lies in the future: the clock was ahead then, or is behind now.
 
-        It was ahead by no less than the difference, for nobody knows how long. So it is looked from now on, and
-        everything inside the lateness bound is compared at once.
+        If it was ahead, arrivals since then may be missed: everything inside the lateness bound is compared at once. If
+        it is behind, rows arrived that it has yet to come to: they must not vanish from what was fetched before.
         """
         self.hurried = True
         ahead = {"part": self.source.name, "watermark": iso(watermark), "as_of": iso(self.as_of)}
         log.warning("the clock went back", extra=ahead)
+        self.store.note_mark(f"{AHEAD}.{self.source.name}", iso(watermark))
         self.store.note([HealthEvent(self.as_of - BIN, "clock", STATE, "back", "")])
         return self.as_of
+
+    @property
+    def asked_at(self) -> datetime:
+        """Up to when rows may have arrived that are fetched: now, or what was now before the clock went back."""
+        mark = self.store.mark(f"{AHEAD}.{self.source.name}")
+        return max(self.as_of, min(datetime.fromisoformat(mark), self.as_of + DAY)) if mark else self.as_of
 
     def due(self, every: timedelta) -> bool:
         """Whether a comparison is due: `every` so often, first so long after the first collection; at once if hurried.
@@ -159,11 +162,11 @@ class Gathering:
         name = self.source.name
         before = self.store.window_counts(name)
         gaps = [one for one in self.store.gaps() if one.source == name]
-        comparison = compare(self.source, before, [one.window for one in gaps], self.as_of)
+        comparison = compare(self.source, before, [one.window for one in gaps], self.asked_at)
         again = widen([*comparison.differ, *(one for one in self._tried_again(gaps) if one not in before)], before)
         held = self.counts
         with self.store.staged() as written:
-            self._write(fetched(self.source, again, self.as_of), written, before, same=True)
+            self._write(fetched(self.source, again, self.asked_at), written, before, same=True)
             self._switch(written, None)
         was = sum((before[one.window] for one in written if one.window in before), Counts())
         self.missed = max(0, self.counts.read - held.read - was.read)
