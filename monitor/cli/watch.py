@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
-from logging import INFO
 from pathlib import Path
 from threading import Event
 from typing import Final
@@ -19,7 +18,7 @@ import typer
 
 from monitor import clock, daemon, worker
 from monitor.cli.acting import show_served
-from monitor.cli.logs import logs
+from monitor.cli.logs import daemon_logs
 from monitor.cli.opening import CONFIG, ConfigOption, JsonOption, configured, engine, load_rules
 from monitor.cli.screen import OUT, cell, complain, dump, progress, say, table, warn
 from monitor.cli.stopping import BROKEN, BUSY, until_signalled
@@ -94,7 +93,7 @@ def run(config: ConfigOption = CONFIG) -> None:
     code 75: it is made up for at the next start. If a part of it ends that nobody starts anew, the code is 70: whatever
     supervises it had better start it again. Health and metrics are shown at `serve.address`.
     """
-    logs(INFO)
+    daemon_logs(configured(config).logs)
     with _watching(config, _console) as (watch, stop), until_signalled(stop, LAST), _vitals(watch, stop) as vitals:
         sources, rules = len(watch.every) - 1, len(watch.app.rules)
         say(f"watching {sources} sources with {rules} rules; state in {watch.app.store.directory}")

@@ -86,7 +86,7 @@ class Lane:
         """One try of what is most urgent now; False if nothing is."""
         due = self._store.due(self._now(), self.notifier.name, 1)
         for one in due:
-            with during({"message": one.key, "incident": one.wanted.incident, "notifier": self.notifier.name}):
+            with during({"delivery": one.key, "incident": one.wanted.incident, "notifier": self.notifier.name}):
                 self._deliver(one)
         return bool(due)
 

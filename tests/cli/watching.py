@@ -20,6 +20,7 @@ _CONFIG = """\
 state: state
 rules: rules
 serve: {{address: "127.0.0.1:0"}}
+logs: {{format: text}}
 credentials:
   default:
     addresses: {{authority: {url}, query: {url}, audience: {audience}, arm: {url}, vault: {url}}}

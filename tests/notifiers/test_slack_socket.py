@@ -357,7 +357,7 @@ def test_what_a_person_must_mend_is_said_and_tried_rarely(
             if record.getMessage() == "no socket":
                 heard.set()
 
-    logging.getLogger("mintwatch.slack").addHandler(watch := Watch())
+    logging.getLogger("mintwatch.notifiers.slack").addHandler(watch := Watch())
     try:
         with Listener(lambda: token, nothing, api_url=slack.url, ping=timedelta(milliseconds=10)) as listener:
             assert heard.wait(10)
@@ -365,7 +365,7 @@ def test_what_a_person_must_mend_is_said_and_tried_rarely(
             assert not heard.wait(0.3)  # 30 pings
             assert "token" in listener.trouble
     finally:
-        logging.getLogger("mintwatch.slack").removeHandler(watch)
+        logging.getLogger("mintwatch.notifiers.slack").removeHandler(watch)
     assert not token or token not in caplog.text + listener.trouble
     assert slack.requests["apps.connections.open"] == (1 if way in {"revoked", "wrong kind"} else 0)
 

@@ -272,7 +272,7 @@ def test_every_fault_is_a_log_line_without_the_token(
     caplog.set_level(logging.DEBUG)
     wire.tell(Said(500), ONE)
     logs.ask("T", SPAN, source="s", purpose="fetch")
-    faults = [record for record in caplog.records if record.name == "mintwatch.loganalytics"]
+    faults = [record for record in caplog.records if record.name == "mintwatch.sources.loganalytics"]
     assert [(one.message, one.__dict__["part"], one.__dict__["outcome"]) for one in faults] == [
         ("fault", "s", "failed")
     ]

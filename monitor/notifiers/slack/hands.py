@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from monitor import clock
 
-log = logging.getLogger("mintwatch.slack")
+log = logging.getLogger("mintwatch.notifiers.slack")
 
 Work: TypeAlias = "Callable[[], None]"
 

@@ -20,7 +20,7 @@ from monitor.notifiers.slack.reading import Posted
 from monitor.notifiers.slack.rendering import EVENT, bare, rendered
 from monitor.notifiers.slack.replies import picture
 
-log = logging.getLogger("mintwatch.slack")
+log = logging.getLogger("mintwatch.notifiers.slack")
 
 TOO_RICH: Final = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"})
 """What Slack calls blocks it does not take; it may still take the words."""

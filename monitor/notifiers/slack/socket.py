@@ -31,7 +31,7 @@ from monitor.notifiers.slack.hands import Hands
 from monitor.notifiers.slack.line import Line, opened
 from monitor.notifiers.slack.wire import SILENT, SLACK, Body, proxy_to
 
-log = logging.getLogger("mintwatch.slack")
+log = logging.getLogger("mintwatch.notifiers.slack")
 
 PING: Final = timedelta(seconds=5)
 BUDGET: Final = timedelta(milliseconds=250)

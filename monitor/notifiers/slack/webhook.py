@@ -19,7 +19,7 @@ from monitor.notifiers.slack.pacing import Pacer
 from monitor.notifiers.slack.rendering import bare, rendered
 from monitor.notifiers.slack.wire import SLACK
 
-log = logging.getLogger("mintwatch.slack")
+log = logging.getLogger("mintwatch.notifiers.slack")
 
 _POST: Final = "chat.postMessage"
 """Slack lets a webhook post as often as the method."""

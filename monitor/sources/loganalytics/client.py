@@ -35,7 +35,7 @@ from monitor.sources.loganalytics.faults import Fault, Outcome
 from monitor.sources.loganalytics.gate import PATIENCE, Gate, NotAskedError
 from monitor.sources.loganalytics.tally import Asked, Tally
 
-log = logging.getLogger("mintwatch.loganalytics")
+log = logging.getLogger("mintwatch.sources.loganalytics")
 
 ATTEMPTS: Final = 4
 WORKING: Final = timedelta(minutes=3)
