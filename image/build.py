@@ -140,11 +140,14 @@ def build(target: str, tag: str, base: str, using: str) -> str:
         command = ["buildah", "bud", "--isolation", "chroot", "--format", "docker", "--pull-never", "--layers=false"]
         cache = Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv")
         command += [*(["--volume", f"{cache}:/tmp/machine-uv"] if cache.is_dir() else []), *options, "."]
+    former = run(using, "images", "--quiet", name, quiet=True)
     with tempfile.TemporaryFile("w+") as said:
         done = subprocess.run(command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT, check=False)
         if done.returncode:
             said.seek(0)
             raise SystemExit(f"{said.read()}\nimage/build.py: building {name} ended with {done.returncode}")
+    if former:
+        run(using, "rmi", former, quiet=True)  # unless a container still runs from it
     return name
 
 
@@ -185,13 +188,15 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("targets", nargs="+", choices=["daemon", "slim"])
     parser.add_argument("--base", default=os.environ.get("BASE_IMAGE", ""), help="left out: the Dockerfile's")
     parser.add_argument("--tag", default="latest")
-    parser.add_argument("--quiet", action="store_true", help="do not look into what was built")
+    parser.add_argument("--bare", action="store_true", help="print the image's id, and nothing of what is in it")
     asked = parser.parse_args(arguments)
     using = engine()
     base = base_image(asked.base, using)
     for target in asked.targets:
         name = build(target, asked.tag, base, using)
-        if not asked.quiet:
+        if asked.bare:
+            print(run(using, "image", "inspect", "--format", "{{.Id}}", name).removeprefix("sha256:"))
+        else:
             report(name, target, using)
 
 
