@@ -74,7 +74,7 @@ def silent(one: Hearing, listened: datetime, as_of: datetime) -> datetime | None
         return None
     pauses = np.diff(arrived[arrived >= arrived[-1] - weeks * np.timedelta64(HOURS, "h")]) - np.timedelta64(BIN)
     if one.dense(as_of):
-        bar = max(LEAST, LATER * (_lateness(one, last) or LEAST), LONGER * _usual(pauses, weeks))
+        bar = max(LEAST, LATER * (_lateness(one, last) or timedelta(0)), LONGER * _usual(pauses, weeks))
         return since if quiet >= bar else None
     if weeks < 2:
         return None

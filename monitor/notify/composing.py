@@ -61,6 +61,8 @@ class Told:
         Id of a user or user group to call.
     hush
         What mutes it now.
+    streams
+        The stream of each source.
     """
 
     decision: Decision
@@ -78,6 +80,7 @@ class Told:
     link: str = ""
     mention: str = ""
     hush: Hush = NOTHING
+    streams: Mapping[str, str] = field(default_factory=dict)
 
 
 def compose(told: Told) -> Message:
@@ -104,7 +107,7 @@ def compose(told: Told) -> Message:
         level=incident.level,
         headline=headline(shown, rule, told.names, ordered),
         because=because(worst, told.rules, ordered),
-        facts=facts(incident, ordered, told.rules, told.names, told.owners, told.shown),
+        facts=facts(incident, ordered, told.rules, told.names, told.owners, told.shown, told.streams),
         findings=tuple(_line(one) for one in ordered[:LINES]),
         rules=incident.rules,
         runbook=_steps(rule.runbook) if rule else "",

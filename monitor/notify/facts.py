@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from monitor.frames import JOINED
 from monitor.hostile import clean, clip
 from monitor.model import Finding, Incident, Name, Owner, Owners
+from monitor.notify.blindness import unseen
 from monitor.notify.showing import Shown, named
 from monitor.notify.wording import RESOURCES, network, who
 from monitor.rules import Rule
@@ -41,6 +42,7 @@ def facts(
     names: Mapping[str, Name],
     owners: Owners,
     shown: Sequence[Shown],
+    streams: Mapping[str, str] | None = None,
 ) -> tuple[tuple[str, str], ...]:
     """Label and value, most useful first; what the message has a field for is not repeated here."""
     values = _values(findings, rules, shown)
@@ -59,6 +61,7 @@ def facts(
         "Credential": _some(values.get("credential_id", values.get("credential", ())), partly=partly),
         "Application": _some(values.get("app_id", ()), partly=partly),
         "Evidence": _evidence(incident),
+        **dict(unseen(incident, rules, shown, streams or {})),
     }
     first = next(iter(told))
     return tuple((label, value) for label, value in told.items() if value and (label == first or value != told[first]))

@@ -115,6 +115,7 @@ class Rule(BaseModel):
     by: tuple[Dimension, ...] = Field(min_length=1, strict=False)
     bucket: Duration = timedelta(hours=1)
     slide: bool | None = None
+    prompt: bool = False
     detector: str
     evidence: str = Field(default="", pattern="^[a-z]*$")
     params: dict[str, Any] = Field(default_factory=dict)

@@ -114,6 +114,7 @@ class Composer:
                 link=link,
                 mention=decision.because if decision.reason is Reason.ESCALATED else "",
                 hush=self._hush(incident, findings, now),
+                streams={each.name: each.stream for each in self.app.sources},
             )
         )
 

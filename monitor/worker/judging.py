@@ -77,7 +77,8 @@ def judge(
         past = remember(rule, engine, reading or Straight(engine, tables), hearing, window, as_of)
         sources = tuple(sorted(past.home["source"].unique()))
     calibrated = calibrate(detect(rule, past, window), rule.by, rule.bucket)
-    overlap = max((hearing[name].overlap for name in sources if name in hearing), default=timedelta(0))
+    waits = [] if rule.prompt else [hearing[name].overlap for name in sources if name in hearing]
+    overlap = max(waits, default=timedelta(0))
     found = [
         replace(one, judged_at=ceil(one.time + overlap, BIN), sources=sources)
         for one in findings(rule, calibrated.scores)
