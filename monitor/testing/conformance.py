@@ -18,7 +18,7 @@ import pyarrow as pa
 from monitor.clock import DAY, floor, midnight
 from monitor.errors import FrameError, MintwatchError
 from monitor.frames import FACTS, SCORES, conform, conform_facts
-from monitor.model import Delivery, Digest, DigestLine, Level, Message, Part, Reason, State, Window, digest
+from monitor.model import Daily, Delivery, Digest, DigestLine, Level, Message, Part, Reason, State, Window, digest
 from monitor.ports import UNTOLD, Counts, Detector, LogSource, Notifier, Past
 
 FRAMES: Final = ("activity", "spans", "after", "days")
@@ -163,7 +163,7 @@ EXAMPLE: Final = Message(
 
 
 def notifier(sends: Notifier, message: Message = EXAMPLE) -> tuple[str, ...]:
-    """What a notifier breaks of its promises with this message, a hostile and an empty one made from it, and a storm.
+    """What a notifier breaks of its promises with this message, a hostile and an empty one, a storm and a day of it.
 
     It is asked for every part it wants: to deliver it, to find it again, to change it.
     """
@@ -182,9 +182,9 @@ def _notifier(sends: Notifier, message: Message) -> Iterator[str]:
     for place, one in enumerate(_variants(message)):
         thread = ""
         for part in sorted(sends.parts, key=lambda part: part.rank):
-            about = _storm(one) if part is Part.DIGEST else one
+            about = _storm(one) if part is Part.DIGEST else _day(one) if part is Part.DAILY else one
             made = Delivery(digest(str(place), part), part, about, since=message.since)
-            hung = replace(made, thread=thread if part not in {Part.CARD, Part.DIGEST} else "")
+            hung = replace(made, thread=thread if part not in {Part.CARD, Part.DIGEST, Part.DAILY} else "")
             sent = replace(hung, picture=PICTURE if part is Part.CHART else b"")
             try:
                 yield from _sent(sends, sent)
@@ -205,6 +205,24 @@ def _storm(message: Message) -> Digest:
     levels, rules = ((message.level, 1),), tuple((rule, 1) for rule in message.rules)
     since, until, at = message.since, message.until, message.at
     return Digest("storm", "", since, until, at, 1, 1, levels, rules, (line,))
+
+
+def _day(message: Message) -> Daily:
+    line = DigestLine(message.incident, message.level, message.headline, message.surprise)
+    said, facts, notes = (message.headline,) if message.status else (), message.facts[:10], message.related
+    return Daily(
+        "daily-2026-05-01",
+        "Friday",
+        message.since,
+        message.at,
+        not said,
+        message.headline,
+        said,
+        facts,
+        (line,),
+        1,
+        notes,
+    )
 
 
 def _sent(sends: Notifier, delivery: Delivery) -> Iterator[str]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.model import Digest, DigestLine, Level, Message, Reason, State
+from monitor.model import Daily, Digest, DigestLine, Level, Message, Reason, State
 
 AT = datetime(2026, 5, 1, 10, tzinfo=UTC)
 
@@ -111,4 +111,23 @@ def storm() -> Digest:
         worst=tuple(
             DigestLine(f"a{n}", Level.HIGH, f"sp-{n}: 412 tokens in 15 min, expected 30", 4.3) for n in range(3)
         ),
+    )
+
+
+@pytest.fixture
+def day() -> Daily:
+    """The daily digest of a day on which something was wrong."""
+    return Daily(
+        id="daily-2026-05-04",
+        day="Monday 2026-05-04",
+        since=AT - timedelta(days=1),
+        at=AT,
+        well=False,
+        verdict="main.vault cannot be read since 05-04 03:10 UTC (and 1 more); 8 of 9 sources healthy, 412 identities"
+        " watched, 3 incidents, coverage 98.4 %",
+        wrong=("main.vault cannot be read since 05-04 03:10 UTC: 403", "Rule sp-new-prefix fails: no such column"),
+        facts=(("Incidents", "3: 1 high, 2 medium"), ("Coverage", "98.4 %")),
+        open=(DigestLine("a0", Level.HIGH, "sp-0: 412 tokens in 15 min, expected 30", 4.3),),
+        more=2,
+        notes=("24 hours up to 2026-05-04 08:00 UTC · mintwatch 0.1.0",),
     )

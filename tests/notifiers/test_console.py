@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from monitor.model import Delivery, Digest, Message, Part
+from monitor.model import Daily, Delivery, Digest, Message, Part
 from monitor.notifiers.console import ConsoleNotifier
 
 
@@ -53,3 +53,13 @@ def test_markup_in_a_name_is_text(message: Message, attacked: Message) -> None:
     assert "[bold red]" not in printed(message)
     if "[bold red]" in attacked.headline:
         assert "[bold red]: 412" in printed(attacked, colour=True)
+
+
+def test_daily_digest_is_printed_once_and_what_is_wrong_comes_first(day: Daily) -> None:
+    out = io.StringIO()
+    notifier = ConsoleNotifier(Console(file=out, width=100))
+    ref = notifier.send(Delivery("key", Part.DAILY, day))
+    notifier.send(Delivery("key", Part.DAILY, day, ref=ref))
+    assert out.getvalue().count("DAILY") == 1
+    assert out.getvalue().startswith(" DAILY  main.vault cannot be read since 05-04 03:10 UTC")
+    assert "and 2 more open incidents" in out.getvalue()

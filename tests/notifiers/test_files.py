@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import PermanentError
-from monitor.model import Delivery, Digest, Message, Part, Reason
+from monitor.model import Daily, Delivery, Digest, Message, Part, Reason
 from monitor.notifiers.files import FilesNotifier
 from monitor.notifiers.slack import rendered
 
@@ -60,3 +60,9 @@ def test_failed_write_leaves_nothing_behind(tmp_path: Path, message: Message) ->
     with pytest.raises(PermanentError):
         FilesNotifier(tmp_path).send(delivered(message))
     assert [path.name for path in tmp_path.iterdir()] == ["a1b2c3d4e5-opened.json"]
+
+
+def test_daily_digest_is_a_file_a_day(tmp_path: Path, day: Daily) -> None:
+    assert FilesNotifier(tmp_path).send(Delivery("key", Part.DAILY, day)) == "daily-2026-05-04.json"
+    said = json.loads((tmp_path / "daily-2026-05-04.json").read_text())
+    assert said["text"].startswith("❗ main.vault cannot be read")

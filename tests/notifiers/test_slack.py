@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
 from monitor.hostile import DROPPED, clean, clip
-from monitor.model import Delivery, Digest, DigestLine, Level, Message, Part, Reason, State
+from monitor.model import Daily, Delivery, Digest, DigestLine, Level, Message, Part, Reason, State
 from monitor.notifiers.slack import bare, code, escape, naming, plain, rendered
 from monitor.notifiers.slack.escaping import address, anchor, line, listing, mention
 from monitor.testing.slack import links, pings
@@ -85,6 +85,16 @@ def storms() -> st.SearchStrategy[Digest]:
     )  # fmt: skip
 
 
+def digests() -> st.SearchStrategy[Daily]:
+    lines = st.builds(DigestLine, st.text("0123456789abcdef"), st.sampled_from(Level), HOSTILE, st.floats(0, 90))
+    facts = st.lists(st.tuples(HOSTILE, HOSTILE), max_size=10).map(tuple)
+    return st.builds(
+        Daily, HOSTILE, HOSTILE, st.just(AT), st.just(AT), st.booleans(), HOSTILE,
+        st.lists(HOSTILE, max_size=13).map(tuple), facts, st.lists(lines, max_size=5).map(tuple),
+        st.integers(0, 5_000), st.lists(HOSTILE, max_size=4).map(tuple),
+    )  # fmt: skip
+
+
 WORDS = st.one_of(
     st.builds(
         Delivery,
@@ -94,6 +104,7 @@ WORDS = st.one_of(
         thread=st.sampled_from(["", "C0123456:1.000000"]),
     ),
     st.builds(Delivery, key=st.just("0123456789abcdef"), part=st.just(Part.DIGEST), message=storms()),
+    st.builds(Delivery, key=st.just("0123456789abcdef"), part=st.just(Part.DAILY), message=digests()),
 )
 
 
@@ -377,6 +388,25 @@ def test_digest_names_the_worst_counts_the_rest_and_says_where_they_are(storm: D
     assert "5,000 findings in 20 min" in shown
     assert "🔴 sp-0: 412 tokens in 15 min, expected 30 · a0" in shown
     assert "mintwatch incidents list" in shown
+
+
+def test_daily_digest_says_first_whether_all_is_well_and_to_who_cannot_see_it_the_same(day: Daily) -> None:
+    payload = parsed(rendered(Delivery("key", Part.DAILY, day)))
+    blocks = payload["blocks"]
+    assert_legal(payload)
+    assert len(blocks) <= 7
+    assert blocks[0]["text"]["text"].startswith(
+        "❗ main.vault cannot be read since 05-04 03:10 UTC (and 1 more); 8 of 9"
+    )
+    words = payload["text"].splitlines()
+    assert words[0].startswith(
+        "❗ main.vault cannot be read since 05-04 03:10 UTC (and 1 more); 8 of 9 sources healthy"
+    )
+    assert "Coverage: 98.4 %" in words
+    assert any("sp-0: 412 tokens" in one and "a0" in one for one in words)
+    assert payload["text"] == bare(Delivery("key", Part.DAILY, day))["text"]
+    well = parsed(rendered(Delivery("key", Part.DAILY, replace(day, well=True, wrong=(), verdict="9 sources healthy"))))
+    assert well["text"].startswith("✅ 9 sources healthy")
 
 
 def test_words_alone_say_what_matters(message: Message) -> None:

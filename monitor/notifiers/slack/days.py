@@ -16,7 +16,7 @@ VERDICT, WRONG, LABEL, FACT, LINE, NOTE = 600, 360, 60, 200, 360, 300
 
 def heading(daily: Daily) -> str:
     """The verdict, with what tells a good day from a bad one at a glance before it."""
-    return f"{'✅' if daily.well else '⚠️'} {daily.verdict}"
+    return f"{'✅' if daily.well else '❗'} {daily.verdict}"
 
 
 def account(daily: Daily) -> list[Json]:
@@ -28,7 +28,7 @@ def _account(daily: Daily, room: float) -> Iterator[Json]:
     yield kit.header(heading(daily))
     yield kit.small([f"Daily digest of {daily.day}"], int(NOTE * room))
     if daily.wrong:
-        yield kit.lines([f"⚠️ {one}" for one in daily.wrong], int(WRONG * room))
+        yield kit.lines([f"❗ {one}" for one in daily.wrong], int(WRONG * room))
     if daily.facts:
         yield kit.fields(
             [f"*{escape(label, LABEL)}*\n{escape(value, int(FACT * room)) or '-'}" for label, value in daily.facts]
