@@ -6,9 +6,12 @@ Driven by ticks at simulated times against a local Azure and a local Slack, with
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Event
 from typing import get_args
 
@@ -20,19 +23,23 @@ from monitor.clock import BIN, iso
 from monitor.collect import Backlog
 from monitor.coverage import Hearing
 from monitor.detectors.alarm import Alarm
+from monitor.entra import scope
 from monitor.kql import DuckEngine
+from monitor.login.claims import application
 from monitor.model import Gap, GapKind, State, Window
 from monitor.notifiers.slack.client import SlackApi
 from monitor.notifiers.slack.notifier import SlackNotifier
 from monitor.notifiers.slack.pacing import Pacer
 from monitor.ports import Past
 from monitor.rules import HEALTH, Rule, load, shipped
+from monitor.settings import Logins
+from monitor.settings import load as load_settings
 from monitor.sources.fold import QUERIES
 from monitor.sources.loganalytics.client import Workspace
 from monitor.sources.loganalytics.gate import Gate
 from monitor.sources.loganalytics.source import LogAnalyticsSource
 from monitor.store import Store
-from monitor.testing.azure import LocalAzure, faults
+from monitor.testing.azure import LocalAzure, faults, ready
 from monitor.testing.azure import Workspace as Tables
 from monitor.testing.slack import UNPACED, LocalSlack
 from monitor.testing.slack import faults as refusals
@@ -328,6 +335,25 @@ def test_where_no_login_says_who_we_are_its_rules_say_so(made: Made, shipped_rul
     notes = {one.name: one.note for one in world.reports[-1].rules if one.note}
     assert set(notes) == {one.id for one in shipped_rules.values() if one.ours} != set()
     assert all("no login says who mintwatch itself is" in one for one in notes.values())
+
+
+def test_a_login_says_who_we_are_by_its_token(azure: LocalAzure, tmp_path: Path) -> None:
+    with ExitStack() as closing:
+        settings = load_settings(ready(azure, tmp_path, tmp_path).settings, {})
+        logins = Logins(settings, {})
+        closing.callback(logins.close)
+        assert logins.own() == frozenset()
+        made = logins.credential("default")
+        made.warm(azure.audience)
+        assert logins.own() == {application(made.get_token_info(scope(azure.audience)).token)} == {made.login.client_id}
+
+
+def test_the_page_about_blindness_names_every_rule_about_it(shipped_rules: dict[str, Rule]) -> None:
+    page = (shipped().parent / "docs" / "explanation" / "blindness.md").read_text("utf-8")
+    named = set(re.findall(r"shipped-rules\.md#([a-z-]+)", page))
+    looked_at = re.compile(r'action == "(collect|judge|notify)"')
+    assert {name for name, one in shipped_rules.items() if one.ours or looked_at.search(one.where)} <= named
+    assert named <= set(shipped_rules)
 
 
 # What a month without trouble looks like: nothing is said of any source, whatever its rhythm.
