@@ -263,6 +263,11 @@ ITSELF: Final = (
         about="A job was still at it when its time came again, or failed unexpectedly; in an hour.",
     ),
     Panel(
+        "Calls of the heartbeat",
+        {f"sum by (outcome) (increase(mintwatch_heartbeat_calls_total{HERE}[1h]))": "{{outcome}}"},
+        about="In an hour.",
+    ),
+    Panel(
         "Signs of life",
         {
             f"time() - mintwatch_beat_timestamp_seconds{HERE}": "beat",
@@ -270,7 +275,6 @@ ITSELF: Final = (
         },
         "s",
         "How long ago.",
-        width=12,
     ),
     Panel(
         "Canary and settings",
@@ -280,7 +284,6 @@ ITSELF: Final = (
         },
         "s",
         "How long ago.",
-        width=12,
     ),
 )
 

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pytest
 
-from tests.deploy.contract import METRICS
+from monitor.daemon.metrics import Metrics
+
+SERIES: Final = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
 
 
 @pytest.fixture(scope="session")
 def metrics() -> dict[str, frozenset[str]]:
-    """Every series the daemon shows -> its labels; of a histogram, its three."""
-    return METRICS
+    """Every series that the daemon shows -> its labels; of a histogram, its three."""
+    made = Metrics()
+    made.configured(["a source"], ["a rule"], ["a notifier"], listens=True)
+    labels = {one: frozenset(names) for one, names in made._labelled}  # of what was never set, no answer shows them
+    alone = {one: frozenset[str]() for one in (made.connected, made.last_heard)}
+    families = [(family, names) for one, names in {**labels, **alone}.items() for family in one.describe()]
+    families += [(family, frozenset({"source"})) for family in made.lag.describe()]
+    mine = {
+        family.name + end: names | ({"le"} if end == "_bucket" else set())
+        for family, names in families
+        for end in SERIES[family.type]
+    }
+    process = {
+        family.name + end: frozenset[str]()
+        for family in made.registry.collect()
+        if family.name.startswith("process_")
+        for end in SERIES[family.type]
+    }
+    return {**mine, **process}

@@ -95,21 +95,33 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "MintwatchNoSuccessfulPoll",
-        "40m",
-        UP | mine("source_last_success_timestamp_seconds", "0x60", source="prod/vault"),
-        VAULT,
-    ),
-    Scenario(
-        "MintwatchNoSuccessfulPoll",
-        "40m",
-        UP | mine("source_last_success_timestamp_seconds", "-600+60x60", source="prod/vault"),
-    ),
-    Scenario(
-        "MintwatchNoSuccessfulPoll",
-        "40m",
+        "65m",
         UP
-        | mine("source_last_success_timestamp_seconds", "0x60", source="prod/risk")
-        | mine("polls_total", "0+1x60", source="prod/risk", outcome="absent"),
+        | mine("polls_total", "0x20", source="prod/vault", outcome="ok")
+        | mine("polls_total", "0x20", source="prod/vault", outcome="absent")
+        | mine("polls_total", "0+1x20", source="prod/vault", outcome="failed"),
+        VAULT,
+        step=HOUR,
+    ),
+    Scenario(  # now and then a round that goes well
+        "MintwatchNoSuccessfulPoll",
+        "65m",
+        UP | mine("polls_total", "0x4 1x4 2x4 3x4 4x4", source="prod/vault", outcome="ok"),
+        step=HOUR,
+    ),
+    Scenario(
+        "MintwatchNoSuccessfulPoll",
+        "65m",
+        UP
+        | mine("polls_total", "0x20", source="prod/risk", outcome="ok")
+        | mine("polls_total", "0+1x20", source="prod/risk", outcome="absent"),
+        step=HOUR,
+    ),
+    Scenario(  # the round of a first history
+        "MintwatchNoSuccessfulPoll",
+        "55m",
+        UP | mine("polls_total", "0x9 1x20", source="prod/vault", outcome="ok"),
+        step=HOUR,
     ),
     Scenario(
         "MintwatchWatermarkOld",
@@ -210,12 +222,18 @@ SCENARIOS: Final = (
     Scenario(
         "MintwatchHeartbeatFailing",
         "40m",
-        UP | mine("heartbeat_last_success_timestamp_seconds", "60x60"),
+        UP | mine("heartbeat_calls_total", "0+0.2x60", outcome="failed"),
         LABELS,
-        "39m 0s",
+        "6",
     ),
-    Scenario("MintwatchHeartbeatFailing", "40m", UP | mine("heartbeat_last_success_timestamp_seconds", "-300+60x60")),
-    Scenario("MintwatchHeartbeatFailing", "40m", UP | mine("heartbeat_last_success_timestamp_seconds", "0x60")),
+    Scenario(
+        "MintwatchHeartbeatFailing",
+        "40m",
+        UP
+        | mine("heartbeat_calls_total", "0+0.2x60", outcome="failed")
+        | mine("heartbeat_calls_total", "0x20 1x60", outcome="ok"),
+    ),
+    Scenario("MintwatchHeartbeatFailing", "40m", UP),  # there is none
     Scenario("MintwatchStateUnwritable", "5m", UP | mine("state_writable", "0x60"), LABELS),
     Scenario("MintwatchStateUnwritable", "5m", UP | mine("state_writable", "1 0 1x60")),
     Scenario(
