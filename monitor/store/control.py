@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -157,18 +158,40 @@ def look(path: Path) -> sqlite3.Connection:
         If it is no SQLite file, or was written by another version of mintwatch.
     """
     try:
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-        connection.execute("pragma busy_timeout = 5000")
-        (version,) = connection.execute("pragma user_version").fetchone()
+        connection, version = _opened(path, "mode=ro")
     except BROKEN as error:
-        raise StateError(unusable(path, error)) from error
+        if not _alone(path, error):
+            raise StateError(unusable(path, error)) from error
+        connection, version = _opened(path, "mode=ro&immutable=1")
     if version != (known := len(migrating.scripts())):
         wrote = migrating.wrote_last(connection)
         connection.close()
         age, by = "a newer" if version > known else "an older", f" ({wrote})" if wrote else ""
         raise StateError(f"{path}: written by {age} mintwatch{by} (schema {version}, this one reads {known})")
     return connection
+
+
+def _opened(path: Path, how: str) -> tuple[sqlite3.Connection, int]:
+    """A database and its schema."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("pragma busy_timeout = 5000")
+        (version,) = connection.execute("pragma user_version").fetchone()
+    except BROKEN:
+        connection.close()
+        raise
+    return connection, int(version)
+
+
+def _alone(path: Path, error: Exception) -> bool:
+    """Whether it is on a volume that nobody can write to, and all of it is in that one file."""
+    wal = path.with_name(f"{path.name}-wal")
+    refused = getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+    return (
+        refused and path.is_file() and not os.access(path.parent, os.W_OK) and not (wal.exists() and wal.stat().st_size)
+    )
 
 
 def refusal(error: BaseException) -> str:
