@@ -18,7 +18,7 @@ def metrics() -> dict[str, frozenset[str]]:
     made.configured(["a source"], ["a rule"], ["a notifier"], listens=True)
     labels = {one: frozenset(names) for one, names in made._labelled}  # of what was never set, no answer shows them
     alone = {one: frozenset[str]() for one in (made.connected, made.last_heard)}
-    families = [(family, names) for one, names in {**labels, **alone}.items() for family in one.describe()]
+    families = [(family, names) for told in (labels, alone) for one, names in told.items() for family in one.describe()]
     families += [(family, frozenset({"source"})) for family in made.lag.describe()]
     mine = {
         family.name + end: names | ({"le"} if end == "_bucket" else set())
