@@ -43,7 +43,7 @@ from monitor.testing.azure import LocalAzure, faults, ready
 from monitor.testing.azure import Workspace as Tables
 from monitor.testing.slack import UNPACED, LocalSlack
 from monitor.testing.slack import faults as refusals
-from monitor.watchdog import blindness
+from monitor.watchdog import blindness, stale
 from monitor.worker import App, Report, tick
 from monitor.worker.health import HealthSource
 from tests.sources import rows
@@ -411,5 +411,5 @@ def test_a_late_batch_is_not_a_stale_feed() -> None:
     """Off: `SOME` in monitor/watchdog.py (1)."""
     now = START + 9 * DAY
     batch = [(now - 5 * HOUR + n * BIN, now) for n in range(3)]
-    usual = [one for one in spoken(now + 25 * MINUTE) if not now - 5 * HOUR <= one[0] < now - 4 * HOUR]
-    assert said(heard([*usual, *batch]), now - 4 * HOUR, now + 25 * MINUTE, BIN) == []
+    hearing = heard([*spoken(now - 5 * HOUR - BIN), *batch])
+    assert stale(hearing["main.x"], now + BIN) is None
