@@ -70,3 +70,9 @@ def test_network_file_systems_are_known(kind: str, refused: str) -> None:
 def test_the_later_mount_over_a_folder_counts() -> None:
     table = "1 0 0:1 / /d rw - nfs server:/d rw\n2 0 0:2 / /d rw - ext4 /dev/sda rw"
     assert network(Path("/d"), table) == ""
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("in the way")
+    with pytest.raises(StateError, match="state/facts: cannot be made: Not a directory"):
+        Store(tmp_path / "state")
