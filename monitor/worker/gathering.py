@@ -18,10 +18,10 @@ from monitor.errors import AbsentError, StateError
 from monitor.model import Gap, GapKind, HealthEvent, Window
 from monitor.ports import Counts, Fetched, LogSource, Remote
 from monitor.rules import HEALTH
-from monitor.store import STATE, Store, Written
+from monitor.store import Store, Written
 from monitor.worker.app import App, SourceReport
 from monitor.worker.guard import guarded, told
-from monitor.worker.health import note_untold
+from monitor.worker.health import NAME, note_untold
 
 log = logging.getLogger("mintwatch.worker")
 
@@ -136,7 +136,7 @@ class Gathering:
         ahead = {"part": self.source.name, "watermark": iso(watermark), "as_of": iso(self.as_of)}
         log.warning("the clock went back", extra=ahead)
         self.store.note_mark(f"{AHEAD}.{self.source.name}", iso(watermark))
-        self.store.note([HealthEvent(self.as_of - BIN, "clock", STATE, "back", "")])
+        self.store.note([HealthEvent(self.as_of - BIN, "clock", NAME, "back", "")])
         return self.as_of
 
     @property
