@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from docs.generate import commands, data, detectors, rules, settings
+from docs.generate import commands, data, detectors, metrics, rules, settings
 
 REFERENCE: Final = Path(__file__).parents[1] / "reference"
 
@@ -19,6 +19,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "frames.md": data.frame_pages,
     "identities.md": settings.identities,
     "identities.schema.json": settings.identities_schema,
+    "metrics.md": metrics.metrics,
     "rule-keys.md": rules.rule_keys,
     "rule.schema.json": rules.schema,
     "settings.md": settings.keys,

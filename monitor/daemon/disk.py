@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from threading import Event, Thread
 from typing import Final
 
 from monitor import clock
+from monitor.store.control import refusal
 
 log = logging.getLogger("mintwatch.daemon")
 
@@ -22,13 +22,11 @@ STALE: Final = timedelta(seconds=60)
 NAME: Final = ".writable"
 BYTES: Final = bytes(4096)
 """A block: what is written over can be written on a full disk, too, so the file is new each time."""
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_CLOSED: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """How the last try to write ended: '' if well, else `full`, `readonly` or `failed`; and when."""
+    """How the last try to write ended: '' if well, else `full`, `readonly` or `failing`; and when."""
 
     trouble: str
     at: timedelta
@@ -63,7 +61,7 @@ class Disk:
 
     @property
     def trouble(self) -> str:
-        """Why the state cannot be written now: `full`, `readonly`, `failed`, or `stuck`; '' if it can."""
+        """Why the state cannot be written now: `full`, `readonly`, `failing`, or `stuck`; '' if it can."""
         return self._last.trouble or ("stuck" if self.age > STALE else "")
 
     @property
@@ -106,5 +104,5 @@ def _tried(path: Path) -> str:
             os.close(descriptor)
             path.unlink()
     except OSError as error:
-        return "full" if error.errno in _FULL else "readonly" if error.errno in _CLOSED else "failed"
+        return refusal(error) or "failing"
     return ""

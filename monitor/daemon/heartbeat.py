@@ -61,7 +61,7 @@ class Heartbeat:
     ) -> None:
         self.address: Callable[[], str] | None = None
         self._told, self._timeout = told, timeout
-        self._wait = wait_exponential_jitter(initial=pause, max=4 * pause, jitter=pause)
+        self._wait = wait_exponential_jitter(multiplier=pause, max=4 * pause, jitter=pause)
         self._next: Cycle | None = None
         self._lock, self._news, self._left = Lock(), Event(), Event()
         self._thread = Thread(target=self._work, name="heartbeat", daemon=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from itertools import accumulate
+from math import inf
 from threading import Lock
 
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 
 class Lags(Collector):
@@ -49,7 +51,8 @@ class Lags(Collector):
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """All of it, as it is now."""
         family = HistogramMetricFamily(self._name, self._said, labels=["source"])
-        edges = [f"{edge.total_seconds():g}" for edge in self._edges] + ["+Inf"]
+        ends = [*(edge.total_seconds() for edge in self._edges), inf]
+        edges = [str(floatToGoString(end)) for end in ends]  # type: ignore[no-untyped-call]
         with self._lock:
             for source, counts in self._counts.items():
                 upto = zip(edges, map(float, accumulate(counts)), strict=True)

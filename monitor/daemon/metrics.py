@@ -6,7 +6,7 @@ What is state is set when a round is through, so that an answer takes no look at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final, TypeVar
@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.metrics_core import Metric
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -179,6 +180,12 @@ class Metrics:
     def _noted(self, made: Made, labels: tuple[str, ...]) -> Made:
         self._labelled.append((made, labels))
         return made
+
+    def described(self) -> Iterator[tuple[Metric, tuple[str, ...]]]:
+        """Every metric of ours without its numbers: name, type and what it says; and its labels."""
+        yield next(self.lag.describe()), ("source",)
+        for made, labels in (*self._labelled, (self.connected, ()), (self.last_heard, ())):
+            yield next(iter(made.describe())), labels
 
     # --- what it is told -------------------------------------------------------------------------------------------
 

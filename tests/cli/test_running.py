@@ -19,7 +19,9 @@ import pytest
 from monitor.store import Store
 from monitor.testing.azure import Fault, LocalAzure, faults
 from monitor.testing.azure.http import Request
+from tests.cli.conftest import OID
 from tests.cli.watching import ROWS, Place, place
+from tests.daemon.asking import asked, value
 
 SOURCE = "prod.service_principal"
 COLLECTED = rf"info collected part={SOURCE} .*error=\"\""
@@ -134,6 +136,12 @@ def opens_again(watched: Place) -> int:
 def test_a_daemon_collects_and_ends_at_once_when_it_is_told(watched: Place, daemon: Daemon, number: int) -> None:
     daemon.until(r"watching 1 sources with 1 rules; state in \S*state")
     daemon.until(COLLECTED)
+    served = re.search(r"serving .*127\.0\.0\.1:(\d+)", daemon.said)
+    assert served
+    assert asked(int(served[1]), "/healthz").status == 200
+    metrics = asked(int(served[1]), "/metrics").body
+    assert value(metrics, "rows_total", source=SOURCE, fate="kept") == ROWS
+    assert OID not in metrics
     code, seconds = daemon.ended(number)
     assert (code, seconds < IDLE) == (0, True), (code, seconds, daemon.said)
     assert opens_again(watched) == ROWS
