@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 from typing import IO, Final
 
 from monitor.cli.lines import JsonLines, TextLines
@@ -72,7 +71,7 @@ def logs(level: int | None) -> None:
 
 
 def daemon_logs(chosen: LogSettings) -> logging.Formatter:
-    """Write what the settings ask for to standard error: events of ours, of libraries, warnings, and dead threads.
+    """Write what the settings ask for to standard error: events of ours and of libraries, and warnings.
 
     May be called again: then the new settings count, and loggers that they do not name any more are as at first.
 
@@ -95,7 +94,6 @@ def daemon_logs(chosen: LogSettings) -> logging.Formatter:
         logging.getLogger(name).setLevel(_number(level))
         _named.add(name)
     logging.captureWarnings(True)
-    threading.excepthook = _died
     return made
 
 
@@ -114,14 +112,3 @@ def _attach(ours: logging.Handler, libraries: logging.Handler) -> None:
 
 def _number(level: str) -> int:
     return logging.getLevelNamesMapping()[level.upper()]
-
-
-def _died(given: threading.ExceptHookArgs) -> None:
-    """A thread that ends by an error says so in the log, in one line as everything does."""
-    if given.exc_type is SystemExit:
-        return
-    name = given.thread.name if given.thread else ""
-    error = given.exc_value or given.exc_type()
-    logging.getLogger("mintwatch.daemon").error(
-        "thread died", exc_info=(given.exc_type, error, given.exc_traceback), extra={"part": name}
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -24,9 +25,12 @@ from monitor.cli.screen import OUT, cell, complain, dump, progress, say, table, 
 from monitor.cli.stopping import BROKEN, BUSY, until_signalled
 from monitor.clock import iso
 from monitor.daemon.heartbeat import revealed
-from monitor.model import Delivery, Message, Part
+from monitor.errors import InputError
+from monitor.kql import DuckEngine
+from monitor.model import Delivery, HealthEvent, Message, Part
 from monitor.notifiers.console import ConsoleNotifier
 from monitor.ports import Notifier
+from monitor.settings import load_identities
 from monitor.store import Store
 from monitor.worker import Progress, Report, SourceReport, Watch, silent
 from monitor.worker.acting import serve_requests
@@ -91,39 +95,105 @@ def run(config: ConfigOption = CONFIG) -> None:
     Messages go to the notifiers of the settings, which is standard output if there are none, and a line for each thing
     done to standard error. SIGTERM or Ctrl-C ends it within ten seconds; if something was still in flight, with exit
     code 75: it is made up for at the next start. If a part of it ends that nobody starts anew, the code is 70: whatever
-    supervises it had better start it again. Health and metrics are shown at `serve.address`.
+    supervises it had better start it again. Settings, rules and secrets are read again when their files change, and on
+    SIGHUP: all of it, or, if there is any mistake in it, nothing. Health and metrics are shown at `serve.address`.
     """
-    daemon_logs(configured(config).logs)
-    with _watching(config, _console) as (watch, stop), until_signalled(stop, LAST), _vitals(watch, stop) as vitals:
-        sources, rules = len(watch.every) - 1, len(watch.app.rules)
-        say(f"watching {sources} sources with {rules} rules; state in {watch.app.store.directory}")
-        if watch.listens:
-            sys.setswitchinterval(SWITCH.total_seconds())
-            with_buttons(watch.app, clock.now())
-        with watch.people as socket:
-            outside = daemon.Outside([one.tally for one in watch.workspaces], socket, watch.heartbeat)
-            finished = daemon.run(watch.app, watch.every, stop, vitals=vitals, outside=outside)
-        if not finished:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(BROKEN if vitals.dead else BUSY)  # a thread that waits for an answer would be waited for
+    first, halt = _read(config), daemon.Halt()
+    lines = daemon_logs(first.settings.logs)
+    with (
+        engine() as running,
+        Store(first.settings.state) as store,
+        _vitals(first, store, halt) as vitals,
+        daemon.Reloader(
+            daemon.Making(partial(_read_again, config), partial(_opened, running, store)),
+            config if config.exists() else None,
+            halt,
+            partial(_reloaded, store, vitals),
+        ) as reloader,
+        until_signalled(halt, LAST, partial(_last_words, lines), reloader.ask),
+    ):
+        finished, listened = True, False
+        for one in reloader.generations(first):
+            daemon_logs(one.configuration.settings.logs)
+            _greet(one, again=listened)
+            listened = one.watch.listens
+            outside = daemon.Outside([each.tally for each in one.watch.workspaces], one.socket, one.watch.heartbeat)
+            finished &= daemon.run(one.watch.app, one.watch.every, one.stop, vitals=vitals, outside=outside)
+            if not finished and halt.is_set():
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(BROKEN if vitals.dead else BUSY)  # a thread that waits for an answer would be waited for
     if vitals.dead:
         complain(vitals.dead)
         raise typer.Exit(BROKEN)
 
 
-def _vitals(watch: Watch, stop: Event) -> daemon.Vitals:
-    """What shows how it is. One that has to end is told so as a person would tell it, which bounds how long it takes.
+def _read(config: Path) -> daemon.Configuration:
+    """Settings and rules; `InputError` with every mistake of the one, or else of the other."""
+    chosen = configured(config)
+    return daemon.Configuration(chosen, load_rules(chosen.rules))
+
+
+def _read_again(config: Path) -> daemon.Configuration:
+    """The same, and identities.yml has to be whole, too: at a start its last words are not known, now they are.
 
     Raises
     ------
     InputError
-        If the address of the heartbeat is none.
+        With every mistake of the settings; else, of identities.yml and of the rules.
     """
-    if watch.heartbeat:
-        revealed(watch.heartbeat)
+    chosen, wrong = configured(config), list[str]()
+    try:
+        if chosen.identities is not None:
+            load_identities(chosen.identities)
+    except InputError as error:
+        wrong.append(str(error))
+    try:
+        found = load_rules(chosen.rules)
+    except InputError as error:
+        raise InputError("\n".join([*wrong, str(error)])) from error
+    if wrong:
+        raise InputError("\n".join(wrong))
+    return daemon.Configuration(chosen, found)
+
+
+@contextmanager
+def _opened(running: DuckEngine, store: Store, made: daemon.Configuration, stop: Event) -> Iterator[Watch]:
+    """What is watched by that configuration, on the state and the engine that are there already."""
+    with worker.watch(
+        made.settings, os.environ, made.rules, engine=running, store=store, stop=stop, console=_console
+    ) as watch:
+        if watch.heartbeat:
+            revealed(watch.heartbeat)
+        yield watch
+
+
+def _greet(one: daemon.Generation, *, again: bool) -> None:
+    """Say that it watches; what was posted while nobody listened gets its buttons."""
+    app = one.watch.app
+    say(f"watching {len(one.watch.every) - 1} sources with {len(app.rules)} rules; state in {app.store.directory}")
+    if one.watch.listens:
+        sys.setswitchinterval(SWITCH.total_seconds())
+        if not again:
+            with_buttons(app, clock.now())
+
+
+def _reloaded(store: Store, vitals: daemon.Vitals, mistakes: str) -> None:
+    """Show whether what is written is in force; what was refused is told as an incident, by the rule config-refused."""
+    vitals.metrics.reloaded(ok=not mistakes)
+    if mistakes:
+        store.note([HealthEvent(clock.floor(clock.now()), "config", "mintwatch", "refused", "")])
+
+
+def _last_words(lines: logging.Formatter) -> str:
+    said = {"name": "mintwatch.daemon", "msg": "still busy, left without waiting", "levelname": "ERROR"}
+    return lines.format(logging.makeLogRecord(said))
+
+
+def _vitals(first: daemon.Configuration, store: Store, halt: daemon.Halt) -> daemon.Vitals:
+    """What shows how it is. One that has to end is told so as a person would tell it: that bounds how long it takes."""
     dying = partial(os.kill, os.getpid(), signal.SIGTERM)
-    return daemon.Vitals(stop, watch.app.store.directory, watch.address, dying=dying)
+    return daemon.Vitals(halt, store.directory, first.settings.serve.address, dying=dying)
 
 
 def _console(name: str) -> Notifier:
