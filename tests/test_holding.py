@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from monitor.aggregate import Ask, Held, Straight
+from monitor import aggregate
+from monitor.aggregate import Ask, Held, Shelf, Straight
 from monitor.frames import FACTS
 from monitor.kql import DuckEngine
 from monitor.model import Window
@@ -66,3 +70,63 @@ def test_more_facts_than_fit_are_not_held(tables: dict[str, list[Path]]) -> None
     engine = DuckEngine(threads=1)
     assert Held.of(engine, tables, ASKS, most=3) is None
     assert Held.of(engine, tables, ASKS, most=24) is not None
+
+
+ABOUT = [("identity",), ("ip", "resource")]
+
+
+def everything(held: Held | Straight, bins: pd.DataFrame, as_of: datetime) -> list[str]:
+    """All that can be asked, as text in an order of its own."""
+    window = Window(NOON.replace(hour=0), NOON + 2 * DAY)
+    frames = [bins, *(held.days(about, window, as_of) for about in ABOUT)]
+    for ask in ASKS:
+        picked = held.pick(ask, window, as_of)
+        frames.append(picked.named(picked.table.to_pandas(), term="term", source="source"))
+    return [one.sort_values(names := sorted(map(str, one)), ignore_index=True)[names].to_csv() for one in frames]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_on_the_shelf_is_what_is_read_whatever_comes_and_goes(seed: int, tmp_path: Path) -> None:
+    """Files that are replaced, put together and taken away, and moments that cut through them.
+
+    Off: `gone` in `Rows.add`, or `partly` in `Held._found`.
+    """
+    (tmp_path / "facts.ndjson").write_text(ROWS, "utf-8")
+    facts, engine, shelf, dice = (
+        facts_of(tmp_path / "facts.ndjson").cast(FACTS),
+        DuckEngine(threads=1),
+        Shelf(),
+        Random(seed),
+    )
+    cuts = sorted({0, facts.num_rows, *(dice.randrange(facts.num_rows) for _ in range(5))})
+    live: list[Path] = []
+    for step in range(12):
+        if len(live) > 2 and dice.random() < 0.5:
+            live.remove(dice.choice(live))
+        start, end = dice.choice(list(pairwise(cuts)))
+        live.append(tmp_path / f"{step}.parquet")
+        pq.write_table(facts.slice(start, end - start), live[-1], row_group_size=4)
+        as_of = NOON + dice.randrange(-6, 40) * timedelta(hours=1)
+        tables, before = {"facts": list(live)}, shelf.read
+        held, straight = Held.of(engine, tables, ASKS, about=ABOUT, shelf=shelf), Straight(engine, tables)
+        assert held is not None
+        assert everything(held, held.bins(), as_of) == everything(straight, aggregate.bins(engine, tables), as_of)
+        assert shelf.read == before + 1
+        assert set(shelf.files) == set(live)
+        assert (
+            len(held.facts.numbers["at"]) == len(shelf.facts.of) <= sum(pq.read_metadata(one).num_rows for one in live)
+        )
+
+
+def test_a_shelf_forgets_words_that_no_row_uses(tmp_path: Path) -> None:
+    """Or a year of addresses would be kept."""
+    engine, shelf, ask = DuckEngine(threads=1), Shelf(), Ask('stream == "sign_in"', ("ip",))
+    for day in range(40):
+        lines = [f'{{"at": "2026-05-04T10:00:00Z", "stream": "sign_in", "ip": "{day}.{n}"}}' for n in range(200)]
+        (tmp_path / "facts.ndjson").write_text("\n".join(lines), "utf-8")
+        pq.write_table(facts_of(tmp_path / "facts.ndjson").cast(FACTS), tmp_path / f"{day}.parquet")
+        held = Held.of(engine, {"facts": [tmp_path / f"{day}.parquet"]}, [ask], shelf=shelf)
+        assert held is not None
+        named = held.pick(ask, Window(NOON - DAY, NOON + DAY), NOON + DAY)
+        assert set(named.named(named.table.to_pandas())["ip"]) == {f"{day}.{n}" for n in range(200)}
+    assert len(shelf.lexicons["ip"].words) < 2_000

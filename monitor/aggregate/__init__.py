@@ -10,6 +10,7 @@ from monitor.aggregate.asking import Ask, asked, counted, earlier
 from monitor.aggregate.holding import Held
 from monitor.aggregate.memory import bins, home, members, spans
 from monitor.aggregate.picking import FACTS_SEEN, Picked, Reading, Straight
+from monitor.aggregate.shelf import Shelf
 
 __all__ = [
     "FACTS_SEEN",
@@ -17,6 +18,7 @@ __all__ = [
     "Held",
     "Picked",
     "Reading",
+    "Shelf",
     "Straight",
     "activity",
     "asked",

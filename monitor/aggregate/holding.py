@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +17,8 @@ import pyarrow.parquet as pq
 
 from monitor.aggregate.asking import Ask
 from monitor.aggregate.picking import NUMBERS, Coded, Picked, Straight, inside
+from monitor.aggregate.shelf import MET, NOTHING, Added, Days, Extent, Questions, Shelf, micros
+from monitor.clock import midnight
 from monitor.errors import QueryError
 from monitor.frames import FACTS
 from monitor.model import Window
@@ -29,52 +30,70 @@ CHUNK: Final = 200_000
 """Facts that predicates are asked of at a time, about."""
 
 Bits = npt.NDArray[np.uint8]
-Days = tuple[tuple[str, ...], Window, datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """Facts in memory, about a hundred bytes each; a `Reading` that answers every question it was made for.
 
-    `met` has a bit for every fact and predicate, `places` says which. Days of subjects are of all facts, held or not:
-    they are asked of the engine, once for all rules that want the same.
+    `met` has a bit for every fact and predicate, `places` says which. Days of subjects are of all facts, held or not.
     """
 
     facts: Coded
     met: Bits
     places: Mapping[str, int]
     straight: Straight
-    _days: dict[Days, pd.DataFrame] = field(default_factory=dict)
+    _bins: Days
+    _known: Mapping[tuple[str, ...], Days]
+    _extents: Mapping[Path, tuple[int, Extent]]
+    _days: dict[tuple[tuple[str, ...], Window, datetime], pd.DataFrame] = field(default_factory=dict)
     _asking: Lock = field(default_factory=Lock)
 
     @classmethod
-    def of(cls, engine: Engine, tables: Tables, asks: Sequence[Ask], most: int = MOST) -> Held | None:
+    def of(
+        cls,
+        engine: Engine,
+        tables: Tables,
+        asks: Sequence[Ask],
+        most: int = MOST,
+        *,
+        about: Collection[tuple[str, ...]] = (),
+        shelf: Shelf | None = None,
+    ) -> Held | None:
         """All facts of `tables` that any of the questions is about; None if these are more than `most`.
 
-        They are read a chunk at a time. Text stays numbered, as it lies on disk, and the engine says of each chunk
-        which predicates hold: text is never spelled out but where a predicate looks at it.
+        Files that are on the `shelf` are not read again, and it has all of them afterwards. Others are read a chunk at
+        a time. Text stays numbered, as it lies on disk, and the engine says of each chunk which predicates hold: text
+        is never spelled out but where a predicate looks at it. `about` are subjects whose days will be asked for.
 
         Raises
         ------
         QueryError
             If any predicate fails on any fact, or a file cannot be read.
         """
-        columns = tuple(dict.fromkeys(name for ask in asks for name in ask.columns))
-        places = {predicate: place for place, predicate in enumerate(dict.fromkeys(ask.predicate for ask in asks))}
-        flags = [f"m{place} = ({predicate})" for predicate, place in places.items()]
-        query = f"facts\n| project row, {', '.join(flags)}"
-        looked_at = {*columns, *NUMBERS, *re.findall(r"\w+", query)}
-        kept, met, total = [], [], 0
-        for chunk in _chunks(tables["facts"], looked_at):
-            bits = _met(engine.run(query, {**tables, "facts": _numbered(chunk)}), len(places))
-            some = bits.any(axis=1)
-            total += int(np.count_nonzero(some))
-            if total > most:
+        shelf = shelf or Shelf()
+        questions = Questions.of(asks, about)
+        with shelf.alone:
+            try:
+                fits = _brought(shelf, engine, tables, questions, most)
+            except BaseException:
+                shelf.clear()
+                raise
+            if not fits:
+                shelf.clear()
                 return None
-            kept.append(chunk.select([*columns, *NUMBERS]).filter(pa.array(some)))
-            met.append(bits[some])
-        facts = Coded.of(pa.concat_tables(kept), columns)
-        return cls(facts, np.concatenate(met), places, Straight(engine, tables))
+            rows, words = shelf.facts.columns, {name: one.words for name, one in shelf.lexicons.items()}
+            codes = {name: rows[name] for name in questions.columns}
+            numbers = {name: rows[name] for name in NUMBERS}
+            return cls(
+                Coded(codes, {name: words[name] for name in questions.columns}, numbers),
+                rows[MET].reshape(-1, questions.width),
+                questions.places,
+                Straight(engine, tables),
+                Days.of_rows(shelf.bins, ("source",), words),
+                {one: Days.of_rows(held, one, words) for one, held in shelf.days.items()},
+                {path: (number, shelf.extents[number]) for path, number in shelf.files.items()},
+            )
 
     def pick(self, ask: Ask, window: Window, as_of: datetime) -> Picked:
         """The facts asked for in a window of `at`, as seen before `as_of`."""
@@ -82,12 +101,58 @@ class Held:
         meant = (self.met[:, byte] & np.uint8(0x80 >> bit)) != 0
         return self.facts.picked(ask, meant & inside(self.facts, window, as_of))
 
+    def bins(self) -> pd.DataFrame:
+        """As `aggregate.bins`."""
+        return self._bins.least("at")
+
     def days(self, about: tuple[str, ...], window: Window, as_of: datetime) -> pd.DataFrame:
         """The UTC days of the window on which each subject did anything at all, as seen before `as_of`."""
         with self._asking:
             if (about, window, as_of) not in self._days:
-                self._days[about, window, as_of] = self.straight.days(about, window, as_of)
+                self._days[about, window, as_of] = self._found(about, window, as_of)
             return self._days[about, window, as_of]
+
+    def _found(self, about: tuple[str, ...], window: Window, as_of: datetime) -> pd.DataFrame:
+        """From what is known of whole files; those that are partly outside, of which there are few, are read."""
+        if about not in self._known or window.start != midnight(window.start):
+            return self.straight.days(about, window, as_of)
+        until, seen = micros(window.end), micros(as_of)
+        partly = {path: one for path, (one, each) in self._extents.items() if each.last >= until or each.seen >= seen}
+        days = self._known[about].least("day", micros(window.start), set(partly.values()))
+        if not partly:
+            return days
+        more = Straight(self.straight.engine, {**self.straight.tables, "facts": sorted(partly)})
+        both = pd.concat([days, more.days(about, window, as_of)])
+        return both.groupby([*about, "day"], sort=False)["seen_at"].min().reset_index()
+
+    def near(self, window: Window) -> Tables:
+        """The tables, less fact files that hold nothing in that window of `at`."""
+        since, until = micros(window.start), micros(window.end)
+        some = [path for path, (_, one) in self._extents.items() if one.first < until and one.last >= since]
+        given = self.straight.tables["facts"]
+        return {**self.straight.tables, "facts": given if isinstance(given, pa.Table) or not some else some}
+
+
+def _brought(shelf: Shelf, engine: Engine, tables: Tables, questions: Questions, most: int) -> bool:
+    """Whether the shelf, brought up to the live files, holds no more than `most` facts."""
+    if shelf.asked != questions:
+        shelf.clear(questions, questions.about)
+    source = tables["facts"]
+    live = [Path()] if isinstance(source, pa.Table) else list(source)
+    gone = shelf.leave(set(live))
+    new = [path for path in live if path not in shelf.files]
+    left = len(shelf.facts.of) - int(np.count_nonzero(np.isin(shelf.facts.of, gone)))
+    added = Added(shelf, questions)
+    for chunk, of in _chunks(source if isinstance(source, pa.Table) else new, questions.looked_at, shelf.read):
+        met = _met(engine.run(questions.query, {**tables, "facts": _numbered(chunk)}), len(questions.places))
+        added.add(chunk, of, met)
+        if left + added.held > most:
+            return False
+    for path in new:
+        shelf.enter(path, added.extents.get(shelf.read, NOTHING))
+    added.apply(gone)
+    shelf.prune()
+    return True
 
 
 def _met(answer: pa.Table, predicates: int) -> Bits:
@@ -104,29 +169,36 @@ def _numbered(chunk: pa.Table) -> pa.Table:
     return chunk.append_column("row", pa.array(np.arange(chunk.num_rows)))
 
 
-def _chunks(source: pa.Table | Sequence[Path], columns: set[str]) -> Iterator[pa.Table]:
-    """These columns of the facts, text numbered, in about equal portions; at least one, be it empty."""
+def _chunks(
+    source: pa.Table | Sequence[Path], columns: set[str], first: int
+) -> Iterator[tuple[pa.Table, npt.NDArray[np.int32]]]:
+    """These columns of the facts, text numbered, in about equal portions, and the number of each row's file.
+
+    Files are numbered from `first` on. Portions may be empty; of a table there is one.
+    """
     if isinstance(source, pa.Table):
-        yield source
+        yield source, np.full(source.num_rows, first, dtype=np.int32)
         return
     held: list[pa.Table] = []
-    for group in _groups(source, columns):
+    of: list[npt.NDArray[np.int32]] = []
+    for number, group in _groups(source, columns):
         held.append(group)
+        of.append(np.full(group.num_rows, first + number, dtype=np.int32))
         if sum(one.num_rows for one in held) >= CHUNK:
-            yield pa.concat_tables(held)
-            held = []
+            yield pa.concat_tables(held), np.concatenate(of)
+            held, of = [], []
     if held:
-        yield pa.concat_tables(held)
+        yield pa.concat_tables(held), np.concatenate(of)
 
 
-def _groups(paths: Sequence[Path], columns: set[str]) -> Iterator[pa.Table]:
-    """Row group by row group of the files."""
+def _groups(paths: Sequence[Path], columns: set[str]) -> Iterator[tuple[int, pa.Table]]:
+    """Row group by row group of the files, and the place of the file."""
     wanted = [one for one in FACTS if one.name in columns]
     text = [one.name for one in wanted if one.type == pa.string()]
     try:
-        for path in paths:
+        for place, path in enumerate(paths):
             with pq.ParquetFile(path, read_dictionary=text) as file:
                 for number in range(file.num_row_groups):
-                    yield file.read_row_group(number, [one.name for one in wanted])
+                    yield place, file.read_row_group(number, [one.name for one in wanted])
     except (pa.ArrowException, OSError, KeyError) as error:
         raise QueryError(f"cannot read facts: {error}") from error

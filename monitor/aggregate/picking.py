@@ -139,6 +139,10 @@ class Reading(Protocol):
         """
         ...
 
+    def near(self, window: Window) -> Tables:
+        """The tables, less fact files that are known to hold nothing in that window of `at`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Straight:
@@ -162,6 +166,10 @@ class Straight:
         values = {"since": window.start, "until": window.end, "as_of": as_of}
         frame: pd.DataFrame = self.engine.run(query, self.tables, values).to_pandas()
         return frame[[*about, "day", "seen_at"]]
+
+    def near(self, window: Window) -> Tables:  # noqa: ARG002
+        """All of them."""
+        return self.tables
 
 
 def inside(facts: Coded, window: Window, as_of: datetime) -> npt.NDArray[np.bool_]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from monitor.aggregate import Shelf
 from monitor.collect import Backlog
 from monitor.coverage import Hearing
 from monitor.model import Decision, Finding, Gap, Incident, Owners, Window
@@ -43,6 +44,8 @@ class App:
     routes: tuple[Route, ...] = ()
     identities: IdentitiesFile = field(default_factory=IdentitiesFile)
     portals: Mapping[str, Portal] = field(default_factory=dict)
+    shelf: Shelf = field(default_factory=Shelf, compare=False)
+    """What was read of fact files, from one tick to the next."""
     keep: Keep | None = None
     daily: DailySettings | None = None
 

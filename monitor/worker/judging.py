@@ -34,9 +34,18 @@ class Judged:
     unjudged: int
 
 
-def hear(engine: Engine, tables: Tables, sources: Sequence[LogSource], gaps: Sequence[Gap] = ()) -> dict[str, Hearing]:
-    """What each source was heard to say, from facts; `gaps` are what is known not to have been seen."""
-    bins = aggregate.bins(engine, tables)
+def hear(
+    engine: Engine,
+    tables: Tables,
+    sources: Sequence[LogSource],
+    gaps: Sequence[Gap] = (),
+    bins: pd.DataFrame | None = None,
+) -> dict[str, Hearing]:
+    """What each source was heard to say, from facts; `gaps` are what is known not to have been seen.
+
+    `bins` are `aggregate.bins` of the tables, where these are known.
+    """
+    bins = aggregate.bins(engine, tables) if bins is None else bins
     return {
         one.name: Hearing.of(
             one.name,
@@ -87,7 +96,7 @@ def judge(
     if over:
         found = [surging(one, past.scores) for one in found]
     else:
-        found = _with_members(found, rule, engine, tables, window, as_of)
+        found = _with_members(found, rule, engine, tables, window, as_of, reading)
     return Judged(rule, tuple(ordered(found)), sources, calibrated.judged, calibrated.unjudged)
 
 
@@ -129,13 +138,20 @@ def _settle(rule: Rule, hearing: Mapping[str, Hearing]) -> timedelta:
 
 
 def _with_members(
-    found: Sequence[Finding], rule: Rule, engine: Engine, tables: Tables, window: Window, as_of: datetime
+    found: Sequence[Finding],
+    rule: Rule,
+    engine: Engine,
+    tables: Tables,
+    window: Window,
+    as_of: datetime,
+    reading: Reading | None,
 ) -> list[Finding]:
     """Where the subject is no identity: the identities behind each finding, busiest first, as seen at its time."""
     if not found or found[0].identity:
         return list(found)
     groups = sorted({tuple(value for _, value in one.group) for one in found})
     reach = Window(window.start, window.end + rule.bucket)
+    tables = reading.near(reach) if reading else tables
     behind = dict(list(aggregate.members(engine, tables, rule, groups, reach, as_of).groupby(list(rule.by))))
     return [replace(one, members=_members(one, behind)) for one in found]
 

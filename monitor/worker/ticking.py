@@ -12,11 +12,12 @@ from functools import partial
 from itertools import takewhile
 from typing import TypeVar
 
-from monitor.aggregate import Held, asked
+from monitor.aggregate import Held, Shelf, asked
 from monitor.clock import BIN, DAY, floor, iso, midnight
 from monitor.coverage import Hearing
 from monitor.during import during
 from monitor.model import Finding, Window
+from monitor.ports import Tables
 from monitor.rules import Rule
 from monitor.store import Standing
 from monitor.triage import OWED, Triaged, triage
@@ -68,7 +69,7 @@ def _judged_and_decided(app: App, as_of: datetime, gathered: Sequence[SourceRepo
     with timing.stage("judge"), app.store.standing({one.name for one in app.sources}) as standing:
         judged, rules, hearing = guarded(
             "facts",
-            lambda: judge_all(app, standing, _touched(app, standing, as_of), as_of),
+            lambda: judge_all(app, standing, _touched(app, standing, as_of), as_of, app.shelf),
             partial(_unjudged, app),
         )
     mend_for(app.store, rules, as_of)
@@ -96,19 +97,19 @@ def _amiss(app: App) -> tuple[str, ...]:
 
 
 def judge_all(
-    app: App, standing: Standing, window: Window, as_of: datetime
+    app: App, standing: Standing, window: Window, as_of: datetime, shelf: Shelf | None = None
 ) -> tuple[list[Judged], list[RuleReport], dict[str, Hearing]]:
     """Every rule over the window, those that judge scores last; a rule that fails is reported and stops nobody.
 
-    Facts are read once for all rules; if that fails, because of one rule's predicate, every rule reads its own.
+    Facts are read once for all rules, those on the `shelf` not again; if that fails, because of one rule's predicate,
+    every rule reads its own.
     """
     tables = {"facts": standing.live}
     if not standing.live:
         return [], [], {}
-    hearing = hear(app.engine, tables, app.sources, standing.gaps)
     rules = [rule.pinned() for rule in app.rules]
-    asks = [ask for rule in rules for ask in asked(rule)]
-    reading = guarded("facts", lambda: Held.of(app.engine, tables, asks), lambda _: None) if asks else None
+    reading = _read(app, rules, tables, shelf)
+    hearing = hear(app.engine, tables, app.sources, standing.gaps, reading.bins() if reading else None)
 
     over = [rule for rule in rules if "scores" in rule.judge.needs]
 
@@ -128,6 +129,15 @@ def judge_all(
     done += [work(rule, said) for rule in over]
     app.progress("judging", 1.0)
     return [one for one, _ in done if one], [report for _, report in done], hearing
+
+
+def _read(app: App, rules: Sequence[Rule], tables: Tables, shelf: Shelf | None) -> Held | None:
+    """What the rules ask of facts, in memory; None if it does not fit, or cannot be read at once."""
+    asks = [ask for rule in rules for ask in asked(rule)]
+    about = {rule.about for rule in rules if "days" in rule.judge.needs}
+    if not asks:
+        return None
+    return guarded("facts", lambda: Held.of(app.engine, tables, asks, about=about, shelf=shelf), lambda _: None)
 
 
 def _before(app: App, rule: Rule, window: Window) -> Sequence[Spoken]:
