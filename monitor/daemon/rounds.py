@@ -17,13 +17,13 @@ from monitor.daemon.scheduling import Schedule
 from monitor.daemon.vitals import Vitals
 from monitor.model import HealthEvent
 from monitor.ports import LogSource
-from monitor.store import STATE
 from monitor.store.counting import sums, waiting
 from monitor.store.describing import sizes
 from monitor.worker import canary
 from monitor.worker.app import App, Report, SourceReport
 from monitor.worker.gathering import gather
 from monitor.worker.guard import guarded
+from monitor.worker.health import NAME
 from monitor.worker.ticking import judge_and_decide
 
 log = logging.getLogger("mintwatch.daemon")
@@ -164,8 +164,8 @@ class Rounds:
         with self._lock:
             self._through = dict.fromkeys(self._through, at)
             self._well = dict.fromkeys(self._well, at)
-        schedule.hurry(clock.now())
+        schedule.hurry()
         event = HealthEvent(
-            floor(at) - BIN, "clock", STATE, "back" if back else "forward", f"{abs(by) // timedelta(seconds=1)}s"
+            floor(at) - BIN, "clock", NAME, "back" if back else "forward", f"{abs(by) // timedelta(seconds=1)}s"
         )
         guarded("clock", lambda: self.app.store.note([event]), lambda _: None)

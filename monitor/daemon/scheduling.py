@@ -12,6 +12,8 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from monitor.clock import EPOCH
+
 log = logging.getLogger("mintwatch.daemon")
 
 
@@ -52,10 +54,10 @@ class Schedule:
         """Begin."""
         self._made.start()
 
-    def hurry(self, now: datetime) -> None:
-        """Everything is due now: the times it was to be done at are those of a clock that was set meanwhile."""
+    def hurry(self) -> None:
+        """Everything is due at once: the times it was to be done at are those of a clock that was set meanwhile."""
         for job in self._made.get_jobs():
-            job.modify(next_run_time=now)
+            job.modify(next_run_time=EPOCH)
 
     def close(self) -> None:
         """Begin nothing more, and wait for what is going on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from monitor import clock
 from monitor.daemon.beating import GONE, Beat, Clocks, Pulse
 from monitor.daemon.disk import STALE, Disk
 from monitor.daemon.scheduling import Schedule, Steadily
+from tests.daemon.shifting import Shifted
 from tests.worker.scripts import DAY, HOUR, NOON
 
 SECOND = timedelta(seconds=1)
@@ -81,23 +82,6 @@ def test_a_thread_that_is_gone_is_named() -> None:
 # --- the schedule, whose clock is set -------------------------------------------------------------------------------
 
 
-class Shifted:
-    """APScheduler's datetime, whose now can be set."""
-
-    by = timedelta(0)
-
-    @classmethod
-    def now(cls, zone: tzinfo) -> datetime:
-        return datetime.now(zone) + cls.by  # noqa: TID251 - it stands for the machine's clock
-
-
-@pytest.fixture
-def shifted(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Shifted]]:
-    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Shifted)
-    yield Shifted
-    Shifted.by = timedelta(0)
-
-
 class Ticking:
     """A job every tenth of a second, and how often it was done."""
 
@@ -130,7 +114,7 @@ def test_jobs_go_on_after_the_clock_went_back_an_hour(ticking: Ticking, shifted:
     assert ticking.more()
     shifted.by = -HOUR
     assert not ticking.more(within=0.7)  # as APScheduler has it: until the clock has caught up
-    ticking.schedule.hurry(clock.now() - HOUR)
+    ticking.schedule.hurry()
     assert ticking.more()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor import daemon
+from monitor import clock, daemon
 from monitor.daemon.beating import STALE
 from monitor.daemon.heartbeat import Cycle, Heartbeat
 from monitor.daemon.rounds import Rounds
@@ -26,6 +26,7 @@ from monitor.tables import SCHEMAS
 from monitor.testing.sources import Event, ScriptedSource
 from monitor.worker import App
 from tests.daemon.asking import asked, series, value
+from tests.daemon.shifting import Shifted
 from tests.worker.scripts import DAY, HOUR, MINUTE, NOON, Memory, app, burst, steady, tenant
 from tests.worker.worlds import rules
 
@@ -61,8 +62,8 @@ class Kept(Heartbeat):
 class Quiet(Vitals):
     """Vitals that call nobody."""
 
-    def __init__(self, stop: threading.Event, directory: Path, clock: Clock) -> None:
-        super().__init__(stop, directory, "127.0.0.1:0", now=clock.now, ticks=clock.ticks)
+    def __init__(self, stop: threading.Event, directory: Path, at: Clock) -> None:
+        super().__init__(stop, directory, "127.0.0.1:0", now=at.now, ticks=at.ticks)
         self.heartbeat = self.kept = Kept()
 
     @property
@@ -239,8 +240,7 @@ class _Schedule:
     def __init__(self) -> None:
         self.hurried = 0
 
-    def hurry(self, now: datetime) -> None:
-        del now
+    def hurry(self) -> None:
         self.hurried += 1
 
 
@@ -253,7 +253,7 @@ def test_a_clock_that_was_set_is_written_down_and_everything_done_at_once(
     schedule = _Schedule()
     place.rounds.jumped(by, schedule)  # type: ignore[arg-type]
     at = place.clock.at - 5 * MINUTE
-    assert place.app.store.events(Window(at, at + MINUTE)) == [HealthEvent(at, "clock", "state", word, "3600s")]
+    assert place.app.store.events(Window(at, at + MINUTE)) == [HealthEvent(at, "clock", "mintwatch", word, "3600s")]
     assert schedule.hurried == 1
     assert place.rounds.stuck(place.clock.at) == {}
 
@@ -261,10 +261,12 @@ def test_a_clock_that_was_set_is_written_down_and_everything_done_at_once(
 # --- a daemon of its own threads --------------------------------------------------------------------------------------
 
 
-def run_until(place: Place, claim: Callable[[Vitals], bool]) -> tuple[bool, Vitals]:
+def run_until(
+    place: Place, claim: Callable[[Vitals], bool], now: Callable[[], datetime] = clock.now
+) -> tuple[bool, Vitals]:
     """Whether it came true while a daemon ran, and its vitals."""
     stop = threading.Event()
-    vitals = Vitals(stop, place.app.store.directory)
+    vitals = Vitals(stop, place.app.store.directory, now=now)
     came: list[bool] = []
 
     def watch() -> None:
@@ -274,7 +276,7 @@ def run_until(place: Place, claim: Callable[[Vitals], bool]) -> tuple[bool, Vita
     with vitals:
         watching = threading.Thread(target=watch)
         watching.start()
-        finished = daemon.run(place.app, EVERY, stop, vitals=vitals, outside=Outside([place.tally]))
+        finished = daemon.run(place.app, EVERY, stop, vitals=vitals, outside=Outside([place.tally]), now=now)
         watching.join()
     assert finished
     return came[0], vitals
@@ -283,6 +285,25 @@ def run_until(place: Place, claim: Callable[[Vitals], bool]) -> tuple[bool, Vita
 def test_a_daemon_beats_and_is_polled(place: Place) -> None:
     came, vitals = run_until(place, lambda vitals: vitals.beat.number > 1 and "scripted" in vitals.polled)
     assert (came, vitals.dead) == (True, "")
+
+
+@pytest.mark.parametrize("by", [-HOUR, HOUR, 3650 * DAY])
+def test_a_daemon_goes_on_after_its_clock_was_set(place: Place, shifted: type[Shifted], by: timedelta) -> None:
+    """APScheduler alone does nothing until a clock that went back has caught up."""
+    beats: list[int] = []
+
+    def goes_on(vitals: Vitals) -> bool:
+        if vitals.beat.number > 1 and not beats:
+            beats.append(vitals.beat.number)
+            shifted.by = by
+        return bool(beats) and vitals.beat.number > beats[0] + 2
+
+    came, vitals = run_until(place, goes_on, lambda: clock.now() + shifted.by)
+    assert (came, vitals.dead) == (True, "")
+    word = "back" if by < timedelta(0) else "forward"
+    at = clock.now() + by
+    events = place.app.store.events(Window(at - DAY, at + DAY))
+    assert [(one.action, one.outcome) for one in events] == [("clock", word)]
 
 
 class Dying(Memory):
