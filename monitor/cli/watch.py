@@ -41,7 +41,8 @@ PATIENCE: Final = timedelta(minutes=1)
 LAST: Final = timedelta(seconds=9)
 """How long after it was told to stop a daemon is gone, a second after what is in flight had to end."""
 SWITCH: Final = timedelta(milliseconds=0.5)
-"""How long a busy thread may keep the interpreter from the one that acknowledges clicks; Python's own is 5 ms."""
+"""How long a busy thread may keep the interpreter from one that acknowledges clicks or answers probes; Python's own is
+5 ms, with which the slowest answers of /metrics take four times as long while two threads compute."""
 
 
 @dataclass(slots=True)
@@ -172,10 +173,9 @@ def _greet(one: daemon.Generation, *, again: bool) -> None:
     """Say that it watches; what was posted while nobody listened gets its buttons."""
     app = one.watch.app
     say(f"watching {len(one.watch.every) - 1} sources with {len(app.rules)} rules; state in {app.store.directory}")
-    if one.watch.listens:
-        sys.setswitchinterval(SWITCH.total_seconds())
-        if not again:
-            with_buttons(app, clock.now())
+    sys.setswitchinterval(SWITCH.total_seconds())
+    if one.watch.listens and not again:
+        with_buttons(app, clock.now())
 
 
 def _reloaded(store: Store, vitals: daemon.Vitals, mistakes: str) -> None:
