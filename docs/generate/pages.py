@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from docs.generate import commands, data, detectors, metrics, rules, settings
+from docs.generate import commands, data, detectors, faults, metrics, rules, settings
 
 REFERENCE: Final = Path(__file__).parents[1] / "reference"
 
@@ -15,6 +15,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "commands.md": commands.commands,
     "detectors.md": detectors.detectors,
     "errors.md": data.failures,
+    "failures.md": faults.faults,
     "findings.md": data.findings,
     "frames.md": data.frame_pages,
     "identities.md": settings.identities,
