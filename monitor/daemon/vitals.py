@@ -102,7 +102,7 @@ class Vitals:
         self.metrics = Metrics(now)
         self.beat = Beat(now, ticks)
         self.disk = Disk(directory)
-        self.heartbeat = Heartbeat(self._called)
+        self.heartbeat = Heartbeat(self.called)
         self.server = Server(address, self._answers()) if address else None
         self._stop, self._now, self._last_words = stop, now, dying
         self._pulse = Pulse(self.beat, self._jumped, self._gone, self.died, now=now, ticks=ticks)
@@ -203,7 +203,8 @@ class Vitals:
         if (running := self._running) is not None:
             guarded("clock", lambda: running.jumped(by), lambda _: None)
 
-    def _called(self, taken: bool) -> None:
+    def called(self, taken: bool) -> None:
+        """The heartbeat's address was called."""
         self.metrics.heartbeats.labels("ok" if taken else "failed").inc()
         if taken:
             self.metrics.heartbeat.set(self._now().timestamp())

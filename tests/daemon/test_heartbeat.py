@@ -4,73 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import perf_counter
 
 import pytest
 
 from monitor.daemon.heartbeat import Cycle, Heartbeat, below, call, checked, revealed
 from monitor.errors import InputError, PermanentError, TransientError
+from tests.daemon.called import PATH, PATIENCE, Called
 
-PATH = "5d1c0ffee"
-"""The part of an address that is a secret."""
 WELL, ILL = Cycle(complete=True), Cycle(complete=False, troubles=("cannot be collected: prod.sign_in",))
-PATIENCE = 10.0
-
-
-class Outside(ThreadingHTTPServer):
-    """Whoever is called: it remembers, and answers as it is told to."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answering)
-        self.calls: list[tuple[str, str, str]] = []
-        self.news = threading.Condition()
-        self.answers: list[int] = []
-        self.hanging = threading.Event()
-        self.hanging.set()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/{PATH}?rid=1"
-
-    def until(self, heard: Callable[[list[tuple[str, str, str]]], bool]) -> list[tuple[str, str, str]]:
-        with self.news:
-            assert self.news.wait_for(lambda: heard(self.calls), PATIENCE), self.calls
-            return list(self.calls)
-
-
-class _Answering(BaseHTTPRequestHandler):
-    server: Outside
-
-    def do_GET(self) -> None:
-        said = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        with self.server.news:
-            self.server.calls.append((self.command, self.path, said))
-            self.server.news.notify_all()
-        self.server.hanging.wait(PATIENCE)
-        status = self.server.answers.pop(0) if self.server.answers else 200
-        self.send_response(status)
-        if status == 302:
-            self.send_header("Location", f"/elsewhere/{PATH}")
-        self.end_headers()
-
-    do_POST = do_GET  # noqa: N815 - as http.server has it
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def outside() -> Iterator[Outside]:
-    with Outside() as made:
-        threading.Thread(target=made.serve_forever, args=[0.05], daemon=True).start()
-        yield made
-        made.hanging.set()
-        made.shutdown()
 
 
 class Told:
@@ -97,7 +41,7 @@ def told() -> Told:
 
 
 @pytest.fixture
-def heartbeat(outside: Outside, told: Told) -> Iterator[Heartbeat]:
+def heartbeat(outside: Called, told: Told) -> Iterator[Heartbeat]:
     made = Heartbeat(told, timeout=timedelta(seconds=0.5), pause=0.01)
     made.address = lambda: outside.address
     made.start()
@@ -105,7 +49,7 @@ def heartbeat(outside: Outside, told: Told) -> Iterator[Heartbeat]:
     made.close()
 
 
-def test_a_complete_cycle_is_heard_and_trouble_below_fail(heartbeat: Heartbeat, outside: Outside) -> None:
+def test_a_complete_cycle_is_heard_and_trouble_below_fail(heartbeat: Heartbeat, outside: Called) -> None:
     heartbeat.say(WELL)
     outside.until(lambda calls: len(calls) == 1)
     heartbeat.say(ILL)
@@ -115,13 +59,13 @@ def test_a_complete_cycle_is_heard_and_trouble_below_fail(heartbeat: Heartbeat, 
     ]
 
 
-def test_what_is_not_complete_and_in_no_trouble_is_no_news(heartbeat: Heartbeat, outside: Outside) -> None:
+def test_what_is_not_complete_and_in_no_trouble_is_no_news(heartbeat: Heartbeat, outside: Called) -> None:
     heartbeat.say(Cycle(complete=False))
     heartbeat.say(WELL)
     assert len(outside.until(bool)) == 1
 
 
-def test_what_fails_is_tried_again_a_few_times(heartbeat: Heartbeat, outside: Outside, told: Told) -> None:
+def test_what_fails_is_tried_again_a_few_times(heartbeat: Heartbeat, outside: Called, told: Told) -> None:
     outside.answers[:] = [500, 429, 200]
     heartbeat.say(WELL)
     assert told.until(1) == [True]
@@ -132,14 +76,14 @@ def test_what_fails_is_tried_again_a_few_times(heartbeat: Heartbeat, outside: Ou
     assert len(outside.calls) == 6
 
 
-def test_a_redirect_is_not_followed(outside: Outside) -> None:
+def test_a_redirect_is_not_followed(outside: Called) -> None:
     outside.answers[:] = [302]
     with pytest.raises(PermanentError, match="HTTP 302"):
         call(outside.address, (), timedelta(seconds=5))
     assert len(outside.calls) == 1
 
 
-def test_one_that_hangs_holds_up_nobody(heartbeat: Heartbeat, outside: Outside) -> None:
+def test_one_that_hangs_holds_up_nobody(heartbeat: Heartbeat, outside: Called) -> None:
     outside.hanging.clear()
     begun = perf_counter()
     for _ in range(100):
@@ -150,7 +94,7 @@ def test_one_that_hangs_holds_up_nobody(heartbeat: Heartbeat, outside: Outside) 
 
 
 def test_no_error_and_no_log_line_says_whom_it_calls(
-    heartbeat: Heartbeat, outside: Outside, told: Told, caplog: pytest.LogCaptureFixture
+    heartbeat: Heartbeat, outside: Called, told: Told, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     outside.answers[:] = [404, 500, 500, 500]

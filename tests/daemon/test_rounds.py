@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 
 from monitor import clock, daemon
 from monitor.daemon.beating import STALE
-from monitor.daemon.heartbeat import Cycle, Heartbeat
+from monitor.daemon.heartbeat import TIMEOUT, Cycle, Heartbeat
 from monitor.daemon.rounds import Rounds
 from monitor.daemon.running import Outside
 from monitor.daemon.vitals import Running, Vitals
@@ -26,6 +28,7 @@ from monitor.tables import SCHEMAS
 from monitor.testing.sources import Event, ScriptedSource
 from monitor.worker import App
 from tests.daemon.asking import asked, series, value
+from tests.daemon.called import PATH, Called
 from tests.daemon.shifting import Shifted
 from tests.worker.scripts import DAY, HOUR, MINUTE, NOON, Memory, app, burst, steady, tenant
 from tests.worker.worlds import rules
@@ -232,6 +235,32 @@ def test_a_source_that_stops_being_collected_ends_the_beats(place: Place) -> Non
     place.clock.at += 31 * MINUTE
     place.rounds.judge()
     assert not place.vitals.cycles[-1].complete
+
+
+def test_whoever_is_called_hears_of_each_cycle_of_trouble_and_then_nothing(
+    place: Place, outside: Called, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    heartbeat = place.vitals.heartbeat = Heartbeat(place.vitals.called, pause=0.01)
+    heartbeat.address = lambda: outside.address
+    heartbeat.start()
+    place.round()
+    assert [call[:2] for call in outside.until(bool)] == [("GET", f"/{PATH}?rid=1")]
+    place.source.fails = frozenset(NOON + n * MINUTE for n in range(OFTEN))
+    place.source.events.append(Event("new", place.clock.at, place.clock.at, None, "entra:2"))
+    place.round()
+    called = outside.until(lambda calls: len(calls) == 2)
+    assert called[1] == ("POST", f"/{PATH}/fail?rid=1", "cannot be collected: scripted")
+    outside.hanging.clear()
+    begun = perf_counter()
+    place.round()
+    assert perf_counter() - begun < TIMEOUT.total_seconds() / 2
+    outside.until(lambda calls: len(calls) == 3)
+    outside.hanging.set()
+    heartbeat.close()
+    assert PATH not in "".join(str(vars(one)) for one in caplog.records) + place.metrics
+    assert value(place.metrics, "heartbeat_calls_total", outcome="ok") is not None
+    assert value(place.metrics, "heartbeat_last_success_timestamp_seconds") != 0
 
 
 class _Schedule:
