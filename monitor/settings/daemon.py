@@ -96,5 +96,5 @@ class KeepSettings(Part):
         default=timedelta(days=400), description="Incidents that are over, with findings, decisions and messages."
     )
     backups: Annotated[int, Field(ge=1, le=100)] = Field(
-        default=3, description="Copies of control.db that are made before an upgrade changes it."
+        default=3, description="Copies of control.db, one a day and one before an upgrade changes it."
     )
