@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -120,7 +121,7 @@ def test_a_state_somebody_else_writes_is_refused(mintwatch: Command, watched: Pl
     with Store(watched.state):
         said = mintwatch("tick", "--config", watched.config)
     assert (said.code, said.out) == (1, "")
-    assert "another mintwatch is writing here; stop it first" in said.err
+    assert re.search(r"another mintwatch is writing here \(process \d+ on .*\); stop it first", said.err)
 
 
 def test_settings_that_are_wrong_ask_nobody(mintwatch: Command, watched: Place) -> None:
