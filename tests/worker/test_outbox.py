@@ -14,8 +14,9 @@ from monitor.rules import Rule
 from monitor.store import Store
 from monitor.testing.sources import ScriptedSource
 from monitor.worker import App, tick
+from monitor.worker.health import note_untold
 from monitor.worker.postman import LONGEST, OWED, REFUSED, ROW, pause
-from monitor.worker.telling import LATE, overdue, tell
+from monitor.worker.telling import overdue, tell
 from tests.worker.alerts import DAY, HOUR, MINUTE, NOON, SECOND, Round, Scripted, alert, incident, want
 from tests.worker.scripts import app, burst, tenant
 
@@ -256,17 +257,16 @@ def test_a_notifier_that_is_no_longer_configured_is_waited_for_and_given_up(stor
 
 
 def test_whom_nobody_could_tell_is_in_the_journal(store: Store, engine: DuckEngine) -> None:
-    """Off: `note` in `overdue` of monitor/worker/telling.py."""
+    """Off: `note` in `note_untold` of monitor/worker/health.py."""
     slack = Scripted(always=lambda _: PermanentError("token_revoked"))
     alert(store, [slack], "i1")
     world = App((), (), store, engine, (slack,))
     for minutes in (0, 5, 10, 15, 20, 20, 25):
-        overdue(world, NOON + minutes * MINUTE)
+        note_untold(world, NOON + minutes * MINUTE)
         tell(world, NOON + minutes * MINUTE)
     events = store.events(Window(NOON, NOON + HOUR))
     assert [(one.at - NOON, one.action, one.source, one.outcome) for one in events] == [
-        (LATE, "notify", "slack", "failed"),
-        (LATE + 5 * MINUTE, "notify", "slack", "failed"),
+        (minutes * MINUTE, "notify", "slack", "failed") for minutes in (5, 10, 15, 20)
     ]
 
 
@@ -277,7 +277,7 @@ def test_who_was_told_and_only_misses_a_change_is_no_trouble(store: Store, engin
     tell(world, NOON)
     slack.always = lambda _: DOWN
     want(store, [Wanted("slack", "i1", Part.CARD)], NOON)
-    overdue(world, NOON + HOUR)
+    note_untold(world, NOON + HOUR)
     assert store.events(Window(NOON - HOUR, NOON + 2 * HOUR)) == []
 
 
