@@ -38,6 +38,10 @@ class LaterError(TransientError):
         self.after = after
 
 
+class StoppedError(TransientError):
+    """It was not done, or not to its end, because we were told to stop: nobody's failure."""
+
+
 class UnsureError(TransientError):
     """Nobody can say whether it was done: find out before it is tried again."""
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from monitor.clock import BIN, DAY, iso
 from monitor.collect import Found, Slice, collect, compare, fetched, rows, slices, widen
 from monitor.during import during
-from monitor.errors import AbsentError, StateError
+from monitor.errors import AbsentError, StateError, StoppedError
 from monitor.model import Gap, GapKind, HealthEvent, Window
 from monitor.ports import Counts, Fetched, LogSource, Remote
 from monitor.rules import HEALTH
@@ -56,6 +56,8 @@ def gather(app: App, source: LogSource, as_of: datetime, *, whole: bool = False)
         return gathering.report()
 
     def failed(error: Exception) -> SourceReport:
+        if isinstance(error, StoppedError):  # nothing is wrong with the source: whoever comes next asks it again
+            return gathering.report(told(error))
         try:
             app.store.failed(source.name, as_of, told(error), type(error).__name__)
         except StateError as also:  # nothing can be written, which is said once it can

@@ -10,7 +10,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from monitor.errors import AbsentError, PermanentError, TooLargeError, TransientError
+from monitor.errors import AbsentError, PermanentError, StoppedError, TooLargeError, TransientError
 from monitor.sources.loganalytics.client import ATTEMPTS, Workspace
 from monitor.sources.loganalytics.faults import (
     AbsentTableError,
@@ -203,10 +203,10 @@ def test_an_hour_long_wait_is_not_waited_for_and_remembered_at_most_that_long(
 def test_a_stop_ends_the_waiting_between_attempts(wire: Wire, logs: Workspace, stop: Hurried) -> None:
     wire.tell(Said(500))
     stop.stop_after = 0.5
-    with pytest.raises(TransientError):
+    with pytest.raises(StoppedError):
         logs.ask("T", SPAN)
     assert len(wire.asked) == 1
-    with pytest.raises(TransientError, match="stopping"):
+    with pytest.raises(StoppedError, match="stopping"):
         logs.ask("T", SPAN)
     assert len(wire.asked) == 1
 

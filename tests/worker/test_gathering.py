@@ -11,7 +11,7 @@ import pytest
 
 from monitor import plugins
 from monitor.collect import Backlog, Slice
-from monitor.errors import AbsentError, PermanentError, TooLargeError
+from monitor.errors import AbsentError, PermanentError, StoppedError, TooLargeError, TransientError
 from monitor.kql import DuckEngine
 from monitor.model import Window
 from monitor.ports import Counts, Fetched
@@ -423,3 +423,17 @@ def test_facts_of_sources_that_are_not_watched_do_not_count(engine: DuckEngine, 
             source = ScriptedSource(name=name, events=events)
             tick(app([source], [judged["failures"]], store, engine), NOON + 2 * DAY + HOUR)
         assert store.findings() == []
+
+
+def test_a_round_cut_off_by_a_stop_is_no_failure_of_its_source(engine: DuckEngine) -> None:
+    """Off: `StoppedError` in `failed` of monitor/worker/gathering.py."""
+    source = Watched(events=tenant(1))
+    with Store() as store:
+        world = app([source], [], store, engine)
+        for broken, said in ((StoppedError("answer not read: stopping"), 0), (TransientError("gone"), 1)):
+            source.broken = broken
+            report = gather(world, source, NOON + DAY)
+            assert report.error == str(broken)
+            assert len(store.troubles()) == said
+            assert len(store.events(Window(NOON, NOON + 2 * DAY))) == said
+        assert store.watermark("scripted") is None

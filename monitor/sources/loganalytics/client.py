@@ -26,7 +26,7 @@ from tenacity import (
 )
 
 from monitor import clock
-from monitor.errors import MintwatchError, TransientError
+from monitor.errors import MintwatchError, StoppedError, TransientError
 from monitor.model import Window
 from monitor.sources.loganalytics import faults
 from monitor.sources.loganalytics.answers import UnreadableError, tabled
@@ -138,6 +138,8 @@ class Workspace:
             retry_error_callback=_last,
         )
         answer: _Answer = attempts(self._attempt, kql, span, source, purpose)
+        if isinstance(answer, Fault) and answer.again and self._stop.is_set():
+            return replace(answer, error=StoppedError(f"{answer.error}; not asked again: stopping"))
         return answer
 
     def _attempt(self, kql: str, span: Window, source: str, purpose: str) -> _Answer:

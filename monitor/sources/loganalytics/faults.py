@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final
 
-from monitor.errors import AbsentError, MintwatchError, PermanentError, TooLargeError, TransientError
+from monitor.errors import AbsentError, MintwatchError, PermanentError, StoppedError, TooLargeError, TransientError
 from monitor.hostile import clean, clip
 
 
@@ -134,7 +134,7 @@ def too_large(where: str, size: int) -> Fault:
 
 def stopped(where: str) -> Fault:
     """An answer that was not read to its end because the program is about to end."""
-    return Fault(Outcome.STOPPED, TransientError(f"{where}: answer not read: stopping"))
+    return Fault(Outcome.STOPPED, StoppedError(f"{where}: answer not read: stopping"))
 
 
 def unreachable(where: str, error: Exception) -> Fault:

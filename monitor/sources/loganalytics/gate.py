@@ -10,7 +10,7 @@ from threading import Event, Lock
 from typing import Final
 
 from monitor import clock
-from monitor.errors import TransientError
+from monitor.errors import StoppedError, TransientError
 from monitor.sources.loganalytics.faults import Outcome
 
 AT_ONCE: Final = 4
@@ -34,6 +34,10 @@ class NotAskedError(TransientError):
     def __init__(self, message: str, outcome: Outcome) -> None:
         super().__init__(message)
         self.outcome = outcome
+
+
+class NotBegunError(NotAskedError, StoppedError):
+    """A question that was kept back because we were told to stop."""
 
 
 class Gate:
@@ -68,7 +72,9 @@ class Gate:
         Raises
         ------
         NotAskedError
-            If it would have to wait longer than PATIENCE because the service asked for it, or on `stop`.
+            If it would have to wait longer than PATIENCE because the service asked for it.
+        NotBegunError
+            On `stop`.
         """
         while wait := self._entering():
             if self._stop.wait(wait.total_seconds()):
@@ -76,7 +82,7 @@ class Gate:
         if self._stop.is_set():
             if not wait:
                 self._leave()
-            raise NotAskedError("not asked: stopping", Outcome.STOPPED)
+            raise NotBegunError("not asked: stopping", Outcome.STOPPED)
         try:
             yield
         finally:
