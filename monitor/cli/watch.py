@@ -22,7 +22,7 @@ from monitor.cli.acting import show_served
 from monitor.cli.logs import daemon_logs
 from monitor.cli.opening import CONFIG, ConfigOption, JsonOption, configured, engine, load_rules
 from monitor.cli.screen import OUT, cell, complain, dump, progress, say, table, warn
-from monitor.cli.stopping import BROKEN, BUSY, until_signalled
+from monitor.cli.stopping import BROKEN, BUSY, leave, until_signalled
 from monitor.clock import iso
 from monitor.daemon.heartbeat import revealed
 from monitor.errors import InputError
@@ -121,12 +121,10 @@ def run(config: ConfigOption = CONFIG) -> None:
             outside = daemon.Outside([each.tally for each in one.watch.workspaces], one.socket, one.watch.heartbeat)
             finished &= daemon.run(one.watch.app, one.watch.every, one.stop, vitals=vitals, outside=outside)
             if not finished and halt.is_set():
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(BROKEN if vitals.dead else BUSY)  # a thread that waits for an answer would be waited for
+                leave(BROKEN if vitals.dead else BUSY)  # a thread that waits for an answer would be waited for
     if vitals.dead:
         complain(vitals.dead)
-        raise typer.Exit(BROKEN)
+    leave(BROKEN if vitals.dead else 0)
 
 
 def _read(config: Path) -> daemon.Configuration:

@@ -70,6 +70,9 @@ def test_every_line_is_json_says_what_it_belongs_to_and_holds_no_secret(
         assert daemon.ended()[0] == 0
     finally:
         daemon.close()
+    given = [watched.config.with_name("token").read_text().strip(), slack.token, slack.app_token]
+    for secret in (*given, "eyJ", "ticket=", "xoxb-", "xapp-"):
+        assert secret not in daemon.said
     lines = [json.loads(one) for one in daemon.said.splitlines() if not one.startswith("watching ")]
     assert all(tuple(one)[:4] == ("time", "level", "logger", "message") for one in lines)
     (fault,) = [one for one in lines if one["message"] == "fault"]
@@ -77,6 +80,3 @@ def test_every_line_is_json_says_what_it_belongs_to_and_holds_no_secret(
     assert {"round", "window"} <= fault.keys()
     sent = next(one for one in lines if one["message"] == "sent")
     assert (sent["notifier"], sent["logger"]) == ("oncall", "mintwatch.worker")
-    given = [watched.config.with_name("token").read_text().strip(), slack.token, slack.app_token]
-    for secret in (*given, "eyJ", "ticket=", "xoxb-", "xapp-"):
-        assert secret not in daemon.said
