@@ -30,7 +30,7 @@ from monitor.kql import DuckEngine
 from monitor.model import Delivery, HealthEvent, Message, Part
 from monitor.notifiers.console import ConsoleNotifier
 from monitor.ports import Notifier
-from monitor.settings import load_identities
+from monitor.settings import Settings, load_identities
 from monitor.store import Store
 from monitor.worker import Progress, Report, SourceReport, Watch, silent
 from monitor.worker.acting import serve_requests
@@ -129,8 +129,19 @@ def run(config: ConfigOption = CONFIG) -> None:
 
 def _read(config: Path) -> daemon.Configuration:
     """Settings and rules; `InputError` with every mistake of the one, or else of the other."""
-    chosen = configured(config)
-    return daemon.Configuration(chosen, load_rules(chosen.rules))
+    chosen, held = _settled(config)
+    return daemon.Configuration(chosen, load_rules(chosen.rules), held)
+
+
+def _settled(config: Path) -> tuple[Settings, str]:
+    """Settings, and what the files they name held before any of that was read: what changes later shows beside it."""
+    named = configured(config)
+    while True:
+        held = daemon.content(daemon.watched(daemon.Configuration(named, ()), config if config.exists() else None))
+        chosen = configured(config)
+        if chosen == named:
+            return chosen, held
+        named = chosen
 
 
 def _read_again(config: Path) -> daemon.Configuration:
@@ -141,7 +152,7 @@ def _read_again(config: Path) -> daemon.Configuration:
     InputError
         With every mistake of the settings; else, of identities.yml and of the rules.
     """
-    chosen, wrong = configured(config), list[str]()
+    (chosen, held), wrong = _settled(config), list[str]()
     try:
         if chosen.identities is not None:
             load_identities(chosen.identities)
@@ -153,7 +164,7 @@ def _read_again(config: Path) -> daemon.Configuration:
         raise InputError("\n".join([*wrong, str(error)])) from error
     if wrong:
         raise InputError("\n".join(wrong))
-    return daemon.Configuration(chosen, found)
+    return daemon.Configuration(chosen, found, held)
 
 
 @contextmanager

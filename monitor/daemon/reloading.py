@@ -41,10 +41,11 @@ Print: TypeAlias = "tuple[tuple[str, ...], ...]"
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What a generation is made of."""
+    """What a generation is made of; `held` is the `content` of its files, taken before they were read."""
 
     settings: Settings
     rules: tuple[Rule, ...]
+    held: str = ""
 
 
 @dataclass(slots=True)
@@ -135,7 +136,7 @@ class Reloader:
         MintwatchError
             If the first cannot be opened.
         """
-        self._loaded = content(watched(first, self.config))
+        self._loaded = first.held or content(watched(first, self.config))
         present: Generation | None = self._opened(first)
         while present is not None:
             self.halt.follow(present.stop)
@@ -190,7 +191,8 @@ class Reloader:
         made = guarded("config", work, failed)
         if made is None:
             return
-        self._loaded, self._refused = content(watched(made.configuration, self.config)), ""
+        found = made.configuration
+        self._loaded, self._refused = found.held or content(watched(found, self.config)), ""
         self._in_force("; ".join(changes(present.configuration, made.configuration)) or "nothing differs")
         self._next = made
         present.stop.set()
