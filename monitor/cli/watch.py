@@ -113,13 +113,13 @@ def run(config: ConfigOption = CONFIG) -> None:
         ) as reloader,
         until_signalled(halt, LAST, partial(_last_words, lines), reloader.ask),
     ):
-        finished, listened = True, False
+        listened = False
         for one in reloader.generations(first):
             daemon_logs(one.configuration.settings.logs)
             _greet(one, again=listened)
             listened = one.watch.listens
             outside = daemon.Outside([each.tally for each in one.watch.workspaces], one.socket, one.watch.heartbeat)
-            finished &= daemon.run(one.watch.app, one.watch.every, one.stop, vitals=vitals, outside=outside)
+            finished = daemon.run(one.watch.app, one.watch.every, one.stop, vitals=vitals, outside=outside, halt=halt)
             if not finished and halt.is_set():
                 leave(BROKEN if vitals.dead else BUSY)  # a thread that waits for an answer would be waited for
     if vitals.dead:

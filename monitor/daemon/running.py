@@ -7,11 +7,13 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Event, Thread
 from typing import Final
 
 from monitor import clock
 from monitor.clock import BIN, ticks
+from monitor.daemon.disk import refusing
 from monitor.daemon.rounds import Rounds
 from monitor.daemon.scheduling import Schedule
 from monitor.daemon.vitals import Running, Vitals
@@ -27,6 +29,11 @@ DEADLINE: Final = timedelta(seconds=8)
 """How long work in flight may take to end once the daemon is told to stop.
 
 What has not ended by then is left where it stands: windows are replaced whole, so that loses nothing.
+"""
+HANDOVER: Final = timedelta(minutes=5)
+"""How long work in flight may take to end when something else takes its place: a question may be out for minutes.
+
+Whatever still worked beside its successor could send a message, or judge a row, a second time.
 """
 BEAT: Final = timedelta(seconds=1)
 GLANCE: Final = timedelta(seconds=15)
@@ -50,6 +57,7 @@ def run(
     vitals: Vitals | None = None,
     outside: Outside | None = None,
     now: Callable[[], datetime] = clock.now,
+    halt: Event | None = None,
 ) -> bool:
     """Collect each source as often as `every` says, judge and tell, until `stop` is set.
 
@@ -62,6 +70,9 @@ def run(
         What shows how it is, entered already; it may be handed from one run to the next. Left out, nobody is shown.
     now
         The time by which sources are asked and rules judge; the schedule goes by the real clock.
+    halt
+        Set when the process is to end. If `stop` is set alone, another run follows, and what is in flight is waited for
+        up to HANDOVER; if it has not ended then, `vitals` say that the process had better be started anew.
 
     Returns
     -------
@@ -70,7 +81,7 @@ def run(
         leaves without waiting for them.
     """
     with nullcontext(vitals) if vitals else Vitals(stop, app.store.directory) as shown:
-        return _run(app, every, stop, shown, outside or Outside(), now)
+        return _run(app, every, stop, shown, outside or Outside(), now, halt or stop)
 
 
 def _run(
@@ -80,6 +91,7 @@ def _run(
     vitals: Vitals,
     outside: Outside,
     now: Callable[[], datetime],
+    halt: Event,
 ) -> bool:
     metrics = vitals.metrics
     metrics.configured(
@@ -91,6 +103,7 @@ def _run(
     for tally in outside.tallies:
         tally.tell(metrics.asked)
     vitals.heartbeat.address = outside.heartbeat
+    vitals.disk.refusing = partial(refusing, app.store)
     rounds = Rounds(app, every, vitals, now)
     rounds.look()
     schedule = _schedule(rounds, every, vitals)
@@ -103,7 +116,7 @@ def _run(
         vitals.follow(
             Running(
                 [one.name for one in app.sources],
-                lambda: all(tally.total() for tally in outside.tallies),
+                lambda: all(tally.let_in for tally in outside.tallies),
                 lambda: _gone(postman, serving, outside.socket, stop),
                 lambda by: rounds.jumped(by, schedule),
                 outside.socket,
@@ -111,17 +124,25 @@ def _run(
         )
         stop.wait()
     log.info("stopping", extra={"part": "run"})
-    return _stopped(schedule, postman, vitals)
+    return _stopped(schedule, postman, vitals, halt)
 
 
-def _stopped(schedule: Schedule, postman: Postman, vitals: Vitals) -> bool:
-    """Whether everything ended in time."""
+def _stopped(schedule: Schedule, postman: Postman, vitals: Vitals, halt: Event) -> bool:
+    """Whether everything ended in time, which is more where something else follows."""
+    vitals.due = schedule.due("judge")
     closing = Thread(target=schedule.close, name="shutdown", daemon=True)
     closing.start()
-    end = ticks() + DEADLINE
-    carried = postman.stop(DEADLINE)
-    closing.join(max(0.0, (end - ticks()).total_seconds()))
-    finished = carried and not closing.is_alive()
+    begun, halted, finished = ticks(), None, False
+    while not finished:
+        halted = ticks() if halted is None and halt.is_set() else halted
+        if ticks() >= (begun + HANDOVER if halted is None else halted + DEADLINE):
+            break
+        carried = postman.stop(BEAT)
+        closing.join(BEAT.total_seconds())
+        finished = carried and not closing.is_alive()
+        vitals.beat.strike()  # the scheduler that did so is closing
+    if not finished and halted is None:
+        vitals.died("what worked by the settings before does not end")
     vitals.follow(None)
     log.info("stopped", extra={"part": "run", "finished": finished})
     return finished
@@ -140,7 +161,7 @@ def _schedule(rounds: Rounds, every: Mapping[str, timedelta], vitals: Vitals) ->
     start = clock.now()
     for place, source in enumerate(rounds.app.sources):
         made.add(source.name, rounds.collecting(source), every[source.name], start + place * timedelta(seconds=1))
-    made.add("judge", rounds.judge, BIN, start + BIN / 2)
+    made.add("judge", rounds.judge, BIN, min(vitals.due or start + BIN / 2, start + BIN / 2))
     made.add("glance", rounds.glance, GLANCE, start + GLANCE)
     made.add("beat", vitals.beat.strike, BEAT, start)
     return made

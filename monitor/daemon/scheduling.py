@@ -54,6 +54,12 @@ class Schedule:
         """Begin."""
         self._made.start()
 
+    def due(self, name: str) -> datetime | None:
+        """When that is to be done next."""
+        job = self._made.get_job(name)
+        due: datetime | None = job.next_run_time if job else None
+        return due
+
     def hurry(self) -> None:
         """Everything is due at once: the times it was to be done at are those of a clock that was set meanwhile."""
         for job in self._made.get_jobs():

@@ -46,7 +46,7 @@ class Running:
     sources
         Those that have to be asked once before anybody may rely on us.
     logged_in
-        Whether every credential got a token.
+        Whether every workspace has let us in: it was asked, and answered as it answers nobody else.
     gone
         Names of the threads that should be there and are not.
     jumped
@@ -80,6 +80,8 @@ class Vitals:
         Why the process had better be started anew; '' while it need not.
     polled
         Sources that were asked, and answered, since the process began; tables that are not there count.
+    due
+        When the run before this one would have judged next: who takes its place judges no later.
 
     Raises
     ------
@@ -99,6 +101,7 @@ class Vitals:
     ) -> None:
         self.dead = ""
         self.polled: set[str] = set()
+        self.due: datetime | None = None
         self.metrics = Metrics(now)
         self.beat = Beat(now, ticks)
         self.disk = Disk(directory)
