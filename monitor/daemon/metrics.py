@@ -148,7 +148,7 @@ class Metrics:
         self.missed = self._counter(
             "jobs_missed",
             "Times at which a job did not do its work: it was still at it (overrun), or it broke off (error).",
-            "job",
+            "task",  # `job` is Prometheus's own name for whom it asks
             "reason",
         )
         self.beat = self._gauge("beat_timestamp_seconds", "When the scheduler last gave a sign of life.")

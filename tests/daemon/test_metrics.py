@@ -51,7 +51,7 @@ CONTRACT = {
     "stage_duration_seconds": "stage",
     "tick_duration_seconds": "",
     "last_tick_timestamp_seconds": "",
-    "jobs_missed_total": "job reason",
+    "jobs_missed_total": "task reason",
     "beat_timestamp_seconds": "",
     "identities": "",
     "state_bytes": "part",
@@ -90,6 +90,7 @@ def test_the_names_types_and_labels_are_those_that_others_build_on() -> None:
         assert family.name.startswith("mintwatch_")
         assert family.documentation.endswith("."), family
     assert found == CONTRACT
+    assert not {"job", "instance"} & {one for labels in found.values() for one in labels.split()}, "Prometheus's own"
     assert {name for name, kind in kinds.items() if kind == "histogram"} == HISTOGRAMS
     assert {name for name, kind in kinds.items() if kind == "counter"} == {
         name for name in CONTRACT if name.endswith("_total")
