@@ -1,4 +1,8 @@
-"""The disk: whether the state can be written, found out by writing, in a thread that nobody waits for."""
+"""The disk: whether the state can be written, found out by writing, in a thread that nobody waits for.
+
+A try says that the directory takes a new block, and no more: control.db may be somebody else's, or on its limit. So
+once the store was refused a write of its own, control.db is tried as well, until it was written down that it was.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ from threading import Event, Thread
 from typing import Final
 
 from monitor import clock
+from monitor.errors import StateError
+from monitor.store import Store
 from monitor.store.control import refusal
 
 log = logging.getLogger("mintwatch.daemon")
@@ -20,6 +26,8 @@ EACH: Final = timedelta(seconds=10)
 STALE: Final = timedelta(seconds=60)
 """A disk that takes a write no sooner is stuck."""
 NAME: Final = ".writable"
+MARK: Final = "written"
+"""The mark that says when control.db was last tried."""
 BYTES: Final = bytes(4096)
 """A block: what is written over can be written on a full disk, too, so the file is new each time."""
 
@@ -39,6 +47,11 @@ class Disk:
     ----------
     changed
         Called with '' or the trouble whenever that is another than before; also if it was in trouble at the first try.
+
+    Attributes
+    ----------
+    refusing
+        Asked at each try that went well: why something else cannot be written; '' if it can. See `refusing`.
     """
 
     def __init__(
@@ -49,6 +62,7 @@ class Disk:
         each: timedelta = EACH,
         ticks: Callable[[], timedelta] = clock.ticks,
     ) -> None:
+        self.refusing: Callable[[], str] = str
         self._path, self._changed, self._each, self._ticks = directory / NAME, changed, each, ticks
         self._last = Tried("", ticks())
         self._left = Event()
@@ -86,7 +100,7 @@ class Disk:
 
     def look(self) -> None:
         """One try."""
-        trouble, before = _tried(self._path), self._last.trouble
+        trouble, before = _tried(self._path) or self.refusing(), self._last.trouble
         self._last = Tried(trouble, self._ticks())
         if trouble != before:
             said = {"part": "state", "trouble": trouble}
@@ -94,7 +108,19 @@ class Disk:
             self._changed(trouble)
 
 
+def refusing(store: Store) -> str:
+    """Why control.db takes no write now; '' if it does, or was refused none since it was last written down."""
+    if not (why := store.refused):
+        return ""
+    try:
+        store.note_mark(MARK, clock.iso(clock.now()))
+    except StateError:
+        return store.refused or why
+    return ""
+
+
 def _tried(path: Path) -> str:
+    """Why the directory takes no new block; '' if it does."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:

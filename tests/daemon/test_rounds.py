@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -14,10 +15,12 @@ import pytest
 
 from monitor import clock, daemon
 from monitor.daemon.beating import STALE
+from monitor.daemon.disk import refusing
 from monitor.daemon.heartbeat import TIMEOUT, Cycle, Heartbeat
 from monitor.daemon.rounds import Rounds
 from monitor.daemon.running import Outside
 from monitor.daemon.vitals import Running, Vitals
+from monitor.errors import StateError
 from monitor.kql import DuckEngine
 from monitor.model import HealthEvent, Window
 from monitor.rules import Rule
@@ -92,7 +95,7 @@ class Place:
         self.tally.tell(self.vitals.metrics.asked)
         self.rounds = Rounds(self.app, EVERY, self.vitals, self.clock.now)
         self.jumps: list[timedelta] = []
-        logged_in: Callable[[], bool] = lambda: bool(self.tally.total())  # noqa: E731
+        logged_in: Callable[[], bool] = lambda: self.tally.let_in  # noqa: E731
         running = Running(["scripted"], logged_in, lambda: self.gone, self.jumps.append)
         self.vitals.follow(running)
 
@@ -140,9 +143,10 @@ def test_it_is_ready_once_it_was_let_in_and_every_source_has_answered(place: Pla
     place.round()
     assert place.asked("/readyz")[0] == 503
     place.round()
-    place.tally.add(Asked("scripted", "fetch", Outcome.LOGIN))
-    assert json.loads(place.asked("/readyz")[1])["checks"]["polled"]["ok"]
-    assert place.asked("/readyz")[0] == 503
+    for outcome in (Outcome.LOGIN, Outcome.UNREACHABLE, Outcome.FORBIDDEN, Outcome.UNREADABLE, Outcome.HELD):
+        place.tally.add(Asked("scripted", "fetch", outcome))
+        assert json.loads(place.asked("/readyz")[1])["checks"]["polled"]["ok"]
+        assert place.asked("/readyz")[0] == 503
     place.tally.add(Asked("scripted", "fetch", Outcome.OK))
     assert place.asked("/readyz")[0] == 200
 
@@ -171,6 +175,28 @@ def test_a_state_that_cannot_be_written_is_ill_and_shows(place: Place) -> None:
     assert value(place.metrics, "state_writable") == 0
     (place.app.store.directory / ".writable").rmdir()
     place.vitals.disk.look()
+    assert json.loads(place.asked("/healthz")[1])["checks"]["store"]["ok"]
+
+
+def test_control_db_that_refuses_writes_is_ill_until_it_takes_them(place: Place) -> None:
+    """The directory takes a block all the while. A database that may grow no more refuses as one on a full disk."""
+    store, disk = place.app.store, place.vitals.disk
+    disk.close()
+    disk.refusing = partial(refusing, store)
+    ((pages,),) = store._control.rows("pragma page_count")
+    store._control.rows(f"pragma max_page_count = {pages + 8}")
+    with pytest.raises(StateError, match="full"):
+        store.note_mark("large", "x" * 1_000_000)
+    store.note_mark("small", "")
+    disk.look()
+    assert disk.trouble == "", "it can be written, and it waits to be written down that it could not"
+    store._control.rows("pragma query_only = 1")
+    disk.look()
+    status, said = place.asked("/healthz")
+    assert (status, json.loads(said)["checks"]["store"]["trouble"]) == (503, "readonly")
+    assert value(place.metrics, "state_writable") == 0
+    store._control.rows("pragma query_only = 0")
+    disk.look()
     assert json.loads(place.asked("/healthz")[1])["checks"]["store"]["ok"]
 
 
@@ -314,6 +340,31 @@ def run_until(
 def test_a_daemon_beats_and_is_polled(place: Place) -> None:
     came, vitals = run_until(place, lambda vitals: vitals.beat.number > 1 and "scripted" in vitals.polled)
     assert (came, vitals.dead) == (True, "")
+
+
+def test_a_daemon_tries_what_its_store_was_refused(place: Place) -> None:
+    """The wire between the two, without which the directory alone is tried."""
+    _, vitals = run_until(place, lambda vitals: vitals.beat.number > 1)
+    place.app.store._control.rows("pragma query_only = 1")
+    with pytest.raises(StateError):
+        place.app.store.note_mark("any", "")
+    vitals.disk.look()
+    assert vitals.healthy()["store"].said["trouble"] == "readonly"
+
+
+def test_a_daemon_is_let_in_by_an_answer_and_not_by_asking(place: Place) -> None:
+    """Unreachable, or refused at the door, each question was sent."""
+    said: list[bool] = []
+
+    def told(vitals: Vitals) -> bool:
+        if "login" not in (checks := vitals.ready()):
+            return False
+        said.append(checks["login"].ok)
+        place.tally.add(Asked("scripted", "fetch", (Outcome.UNREACHABLE, Outcome.FORBIDDEN, Outcome.OK)[len(said) - 1]))
+        return len(said) == 3 and vitals.ready()["login"].ok
+
+    assert run_until(place, told)[0]
+    assert said == [False, False, False]
 
 
 @pytest.mark.parametrize("by", [-HOUR, HOUR, 3650 * DAY])

@@ -38,6 +38,11 @@ class Outcome(StrEnum):
         """Whether the service was asked at all."""
         return self not in {Outcome.LOGIN, Outcome.HELD, Outcome.STOPPED}
 
+    @property
+    def let_in(self) -> bool:
+        """Whether that is an answer which only who was let in gets; others may come of a gateway, or of no token."""
+        return self in {Outcome.OK, Outcome.ABSENT, Outcome.REFUSED, Outcome.TOO_LARGE, Outcome.PARTIAL}
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

@@ -42,6 +42,11 @@ class Tally:
         with self._lock:
             return dict(self._counts)
 
+    @property
+    def let_in(self) -> bool:
+        """Whether any question was answered as only those of who was let in are."""
+        return any(asked.outcome.let_in for asked in self.counts())
+
     def total(self, *, source: str | None = None, purpose: str | None = None, outcome: Outcome | None = None) -> int:
         """How many questions were sent that are alike in what is given; all of them, if nothing is."""
         wanted = (source, purpose, outcome)
