@@ -43,8 +43,13 @@ class Slice:
     until: datetime
 
 
-def slices(watermark: datetime | None, now: datetime, backlog: Backlog) -> tuple[list[Slice], Window | None]:
+def slices(
+    watermark: datetime | None, now: datetime, backlog: Backlog, begun: datetime | None = None
+) -> tuple[list[Slice], Window | None]:
     """What is to be collected, oldest first, and the stretch that the cap leaves out for good, if it does.
+
+    A source whose watermark is still before `begun`, when it was first collected, was stopped in the middle of its
+    history: that is gone on with, as far as history goes.
 
     >>> from datetime import datetime, UTC, timedelta
     >>> noon, hour = datetime(2026, 5, 1, 12, tzinfo=UTC), timedelta(hours=1)
@@ -55,6 +60,9 @@ def slices(watermark: datetime | None, now: datetime, backlog: Backlog) -> tuple
     since, gap = watermark, None
     if watermark is None and backlog.history is not None:
         since = now - backlog.history
+    elif watermark is not None and begun is not None and watermark < begun:
+        since = watermark if backlog.history is None else max(watermark, now - backlog.history)
+        gap = Window(watermark, since) if since > watermark else None
     elif watermark is not None and backlog.cap is not None and now - watermark > backlog.cap:
         since = now - backlog.cap
         gap = Window(watermark, since)

@@ -6,10 +6,11 @@ of ours writes a secret anywhere; this is for what libraries and other people's 
 
 from __future__ import annotations
 
+import json
 import re
-from collections import deque
 from threading import Lock
 from typing import Final
+from urllib.parse import quote, urlsplit
 
 GONE: Final = "[redacted]"
 SHORTEST: Final = 6
@@ -46,16 +47,24 @@ _LOOKS: Final = (
     ),
 )
 
-_known: Final[deque[str]] = deque(maxlen=REMEMBERED)
+_known: Final[dict[str, tuple[str, ...]]] = {}
 _alone: Final = Lock()
 
 
 def hide(secret: str) -> str:
-    """The same secret, which from now on `scrubbed` takes out of any text."""
+    """The same secret, which from now on `scrubbed` takes out of any text, also as JSON and addresses write it.
+
+    Of an address the path alone is a secret, too: libraries tell it apart from the host.
+    """
     bare = secret.strip()
-    if len(bare) >= SHORTEST and bare not in _known:
-        with _alone:
-            _known.append(bare)
+    written = {bare, quote(bare), quote(bare, safe=""), json.dumps(bare)[1:-1]}
+    if "://" in bare:
+        written.add(urlsplit(bare).path)
+    with _alone:
+        if bare not in _known:
+            _known[bare] = tuple(sorted((one for one in written if len(one) >= SHORTEST), key=len, reverse=True))
+        while len(_known) > REMEMBERED:
+            del _known[next(iter(_known))]
     return secret
 
 
@@ -67,8 +76,9 @@ def scrubbed(text: str) -> str:
     >>> scrubbed("expected a token of three parts, got none: code 17")
     'expected a token of three parts, got none: code 17'
     """
-    for secret in tuple(_known):
-        text = text.replace(secret, GONE)
+    for forms in tuple(_known.values()):
+        for one in forms:
+            text = text.replace(one, GONE)
     for looks, instead in _LOOKS:
         text = looks.sub(instead, text)
     return text

@@ -99,6 +99,17 @@ def test_slices_leave_nothing_out_but_what_the_cap_says_and_overlap_nowhere(
         assert gap is None or gap == Window(watermark, NOON - (cap or HOUR))
 
 
+def test_a_history_that_was_stopped_is_gone_on_with_and_what_is_too_old_by_then_is_a_gap() -> None:
+    """Off: `begun` in `slices`."""
+    day, backlog = 24 * HOUR, Backlog(history=20 * 24 * HOUR, cap=24 * HOUR)
+    parts, gap = slices(NOON - 15 * day, NOON, backlog, begun=NOON - HOUR)
+    assert (parts[0].since, gap) == (NOON - 15 * day, None)
+    parts, gap = slices(NOON - 30 * day, NOON, backlog, begun=NOON - 20 * day)
+    assert (parts[0].since, gap) == (NOON - 20 * day, Window(NOON - 30 * day, NOON - 20 * day))
+    parts, gap = slices(NOON - 15 * day, NOON, backlog, begun=NOON - 16 * day)
+    assert (parts[0].since, gap) == (NOON - day, Window(NOON - 15 * day, NOON - day))
+
+
 # --- the comparison --------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from threading import Event, Thread
 from typing import Final, Self, TypeAlias
 
 from monitor import clock
-from monitor.errors import InputError
+from monitor.errors import InputError, PermanentError, StateError
 from monitor.rules import Rule
 from monitor.settings import Reference, Settings
 from monitor.worker import Watch
@@ -30,6 +30,8 @@ log = logging.getLogger("mintwatch.daemon")
 
 POLL: Final = timedelta(seconds=1)
 """How often files are looked at. What changed is read once it looks the same twice: it may be half written."""
+LATER: Final = timedelta(seconds=30)
+"""How long after something other than a mistake kept a configuration from being taken it is tried again."""
 OVERLAP: Final = timedelta(seconds=4)
 """How long the next generation's socket may take to stand before the present one's is given up: no click is lost."""
 JOIN: Final = timedelta(milliseconds=500)
@@ -109,6 +111,8 @@ class Reloader:
     _loaded: str = ""
     _refused: str = ""
     _seen: Print = ()
+    _read: Print = ()
+    _later: timedelta = timedelta(0)
     _thread: Thread | None = None
 
     def __enter__(self) -> Self:
@@ -162,9 +166,9 @@ class Reloader:
         paths = watched(present.configuration, self.config)
         seen = prints(paths)
         settled, self._seen = seen == self._seen, seen
-        if not (asked or settled):
+        if not asked and (not settled or seen == self._read or clock.ticks() < self._later):
             return
-        now = content(paths)
+        now, self._read = content(paths), seen
         if asked or now not in {self._loaded, self._refused}:
             self._reload(present, now, paths)
         elif now == self._loaded and self._refused:
@@ -175,7 +179,7 @@ class Reloader:
         def work() -> Generation | None:
             made = self.making.read()
             if content(paths) != now:  # it changed while it was read
-                self._seen = ()
+                self._seen = self._read = ()
                 return None
             fixed(present.configuration.settings, made.settings)
             return self._opened(made)
@@ -185,7 +189,10 @@ class Reloader:
                 return
             for line in told(error).splitlines():
                 log.error("configuration refused", extra={"part": "config", "error": line})
-            self._refused = now
+            if isinstance(error, InputError | PermanentError) and not isinstance(error, StateError):
+                self._refused = now
+            else:
+                self._read, self._later = (), clock.ticks() + LATER
             self.said(told(error))
 
         made = guarded("config", work, failed)

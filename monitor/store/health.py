@@ -61,6 +61,11 @@ class Health(FactFiles):
         with self._control.transaction() as control:
             control.execute("insert or ignore into begun values (?, ?)", (source, stamp(at)))
 
+    def begun(self, source: str) -> datetime | None:
+        """Since when a source is collected; None before the first time."""
+        row = self._control.row("select at from begun where source = ?", (source,))
+        return moment(row[0]) if row else None
+
     def changes(self) -> list[Change]:
         """Windows that came to say something else and that some rule may not have judged since, in order."""
         rows = self._control.rows("select seq, start_at, as_of from changes order by seq")

@@ -76,7 +76,7 @@ def _through(app: App, gathering: Gathering) -> None:
     watermark = app.store.watermark(name)
     if watermark is not None and watermark > gathering.as_of and not gathering.whole:
         watermark = gathering.turn_back(watermark)
-    parts, left_out = slices(watermark, gathering.as_of, app.backlog(name))
+    parts, left_out = slices(watermark, gathering.as_of, app.backlog(name), store.begun(name))
     if left_out is not None:
         gathering.leave_out(left_out)
     for place, part in enumerate(parts):

@@ -134,6 +134,20 @@ def test_a_secret_that_we_were_given_is_gone_whatever_it_looks_like() -> None:
     assert json.loads(line)["secret"] == GONE
 
 
+def test_a_secret_is_gone_in_the_forms_that_libraries_write_it_in() -> None:
+    hide("https://hc-ping.example/7f6e5d4c-uuid")
+    hide('p@ss/w+rd="12')
+    said = [
+        JsonLines().format(event(text))
+        for text in (
+            "GET /7f6e5d4c-uuid at host hc-ping.example",
+            "body client=p%40ss%2Fw%2Brd%3D%2212&x=1",
+            'sent {"a": "p@ss/w+rd=\\"12"}',
+        )
+    ]
+    assert not [one for one in said if "7f6e5d4c" in one or "ss/w" in one or "ss%2Fw" in one]
+
+
 def test_an_event_says_what_its_thread_is_busy_with_and_its_own_word_counts_more() -> None:
     with during({"tick": "2026-05-01T10:05:00Z", "source": "prod.vault", "round": ""}):
         said = read(event(fields={"source": "other"}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ import pytest
 
 from monitor.cli import watch
 from monitor.daemon import Configuration, Halt, Making, Reloader
+from monitor.errors import StateError
 from monitor.testing.azure import LocalAzure
 from tests.cli.conftest import RULE
 from tests.cli.watching import place
@@ -56,6 +58,38 @@ def test_a_file_is_told_once_per_content_and_what_changed_while_it_was_read_is_s
                 made._glance(asked=False)
             assert len(said) == 1
             assert said[0]
+    finally:
+        made.halt.set()
+        next(generations, None)
+
+
+def test_what_a_full_disk_kept_from_being_taken_is_tried_again(azure: LocalAzure, tmp_path: Path, rules: Path) -> None:
+    """Off: `LATER` in `_reload` of monitor/daemon/reloading.py."""
+    del rules  # made where the settings look for them
+    config = place(azure, tmp_path, "service_principal").config
+    full = [True]
+
+    @contextmanager
+    def opened(made: Configuration, stop: threading.Event) -> Iterator[Any]:
+        if full[0] and len(made.rules) > len(first.rules):
+            raise StateError("no room")
+        with _opened(made, stop) as one:
+            yield one
+
+    said: list[str] = []
+    first = watch._read(config)
+    made = Reloader(Making(partial(watch._read_again, config), opened), config, Halt(), said.append)
+    generations = made.generations(first)
+    try:
+        next(generations)
+        (tmp_path / "rules" / "seen.yml").write_text(RULE.format(id="seen"))
+        for _ in range(5):
+            made._glance(asked=False)
+        assert said == ["no room"]
+        full[0], made._later = False, timedelta(0)
+        for _ in range(2):
+            made._glance(asked=False)
+        assert said == ["no room", ""]
     finally:
         made.halt.set()
         next(generations, None)

@@ -120,7 +120,7 @@ def test_a_window_in_which_something_new_arrived_is_fetched_again_however_lately
 
 @pytest.mark.parametrize("died", [1, 2, 3])
 def test_a_stop_costs_no_more_than_a_slice(engine: DuckEngine, tmp_path: Path, died: int) -> None:
-    """Off: a switch per slice in `take` of monitor/worker/gathering.py."""
+    """Off: a switch per slice in `take` of monitor/worker/gathering.py; `begun` in `slices` of monitor/collect.py."""
     source = Watched(events=steady(4), overlap=LATE)
     dying = type("DyingHere", (DyingAfterSwitches,), {"left": died})
     with dying(tmp_path) as store, pytest.raises(Killed):
@@ -128,7 +128,8 @@ def test_a_stop_costs_no_more_than_a_slice(engine: DuckEngine, tmp_path: Path, d
     with Store(tmp_path) as store:
         assert store.watermark("scripted") == END - (4 - died) * DAY
         source.changes.clear()
-        once(store, engine, source, END + HOUR, history=4 * DAY, slice=DAY)
+        once(store, engine, source, END + HOUR, history=4 * DAY, slice=DAY, cap=DAY)
+        assert store.gaps() == []
         assert source.changes[0] == (END - (4 - died) * DAY - LATE, min(END - (3 - died) * DAY, END + HOUR))
         assert kept(store) == truth(one for one in source.events if one.arrived < END + HOUR)
         assert sorted((tmp_path / "facts").iterdir()) == sorted(
