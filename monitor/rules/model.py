@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator
 
@@ -18,6 +18,8 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 STREAMS = ("sign_in", "vault", "directory", "control", "risk", "health")
 HEALTH = "health"
 """What mintwatch writes about itself: which source it could not read, and when."""
+AFTER: Final = 90 * DAY
+"""How far back it is looked for what a rule's `after` asks for; facts are kept at least that long for it."""
 KUSTO_FACTS = {
     field.name: "long" if field.name == "events" else "datetime" if str(field.type).startswith("time") else "string"
     for field in FACTS

@@ -17,7 +17,7 @@ from monitor.detect import detect, findings, ordered
 from monitor.frames import ACTIVITY, HISTORY, SPANS, empty
 from monitor.model import Finding, Gap, Window
 from monitor.ports import Engine, LogSource, Past, Tables
-from monitor.rules import HEALTH, Rule
+from monitor.rules import AFTER, HEALTH, Rule
 from monitor.worker.overhearing import Spoken, overhear, surging
 
 MEMBERS = 50
@@ -110,7 +110,7 @@ def remember(
     picked = reading.pick(aggregate.counted(rule), reach, as_of)
     after = empty({})
     if rule.after:
-        memory = Window(window.start - HISTORY, window.end)
+        memory = Window(window.start - AFTER, window.end)
         after = aggregate.spans(engine, reading.pick(aggregate.earlier(rule), memory, as_of))
     days = empty({}, rule.about)
     if "days" in needs:

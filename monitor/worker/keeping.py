@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from monitor.clock import DAY, midnight
-from monitor.rules import Rule
+from monitor.rules import AFTER, Rule
 from monitor.settings import Settings
 from monitor.store import Gone, Keep, Store
 from monitor.worker.app import App
@@ -79,16 +79,18 @@ def present(store: Store, as_of: datetime) -> datetime | None:
 
 
 def looks_back(rule: Rule) -> timedelta:
-    """How far back facts may matter to a rule: what it compares with, before the oldest bucket it may still judge.
+    """How far back facts may matter to a rule: what it compares with and its warm-up, or what must come before.
 
-    Rules over scores read findings, which are kept at least as long as facts.
+    All of it before the oldest bucket it may still judge. Rules over scores read findings, which are kept at least as
+    long as facts.
     """
     if "scores" in rule.judge.needs:
         return timedelta(0)
     nothing = timedelta(0)
     memory = max(getattr(rule.judge, "lookback", nothing), getattr(rule.judge, "forget", nothing))
     known: timedelta = getattr(rule.judge, "warmup", nothing)
-    return memory + known + PATIENCE + 2 * DAY
+    reach = max(memory + known, AFTER if rule.after else nothing)
+    return reach + PATIENCE + 2 * DAY
 
 
 def too_short(chosen: Keep, rules: Iterable[Rule]) -> list[str]:

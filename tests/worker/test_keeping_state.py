@@ -35,12 +35,14 @@ from monitor.model import (
     Window,
 )  # fmt: skip
 from monitor.ports import Counts, Fetched
-from monitor.rules import Rule
+from monitor.rules import AFTER, Rule
 from monitor.store import Keep, Store
 from monitor.store.aging import AUDITED
+from monitor.testing.sources import Event, ScriptedSource
+from monitor.worker import tick
 from monitor.worker.app import App
 from monitor.worker.keeping import KEPT, keep, looks_back, prune, too_short
-from tests.worker.alerts import DAY, HOUR, NOON, finding, incident
+from tests.worker.alerts import DAY, HOUR, MINUTE, NOON, finding, incident
 
 KEEP = Keep(30 * DAY, 60 * DAY, 2)
 
@@ -229,6 +231,34 @@ def shipped() -> tuple[Rule, ...]:
 def test_shipped_rules_are_content_with_what_is_kept(shipped: tuple[Rule, ...]) -> None:
     assert too_short(Keep(), shipped) == []
     assert max(map(looks_back, shipped)) == 106 * DAY
+
+
+@pytest.mark.parametrize("ago", [60 * DAY, 88 * DAY, 120 * DAY])
+def test_what_must_have_come_before_is_kept_as_long_as_it_is_looked_for(
+    engine: DuckEngine, shipped: tuple[Rule, ...], ago: timedelta
+) -> None:
+    """Off: `AFTER` in `looks_back` of monitor/worker/keeping.py, or in `remember` of monitor/worker/judging.py."""
+    (rule,) = (one for one in shipped if one.id == "expired-secret-tried")
+    least = Keep(facts=looks_back(rule))
+    assert too_short(least, [rule]) == []
+
+    def found(chosen: Keep | None) -> int:
+        token = Event("token", NOON - ago, NOON - ago + MINUTE)
+        tried = Event("tried", NOON, NOON + MINUTE, outcome="failed", code="7000222")
+        days = [NOON - ago + n * DAY for n in range(ago // DAY)]
+        others = [Event(f"{at}", at, at + MINUTE, identity="entra:2") for at in days]
+        source = ScriptedSource("main", events=[token, *others], settle=timedelta(0), step=DAY)
+        with Store() as store:
+            world = App((source,), (rule,), store, engine)
+            for at in (NOON - ago + HOUR, NOON - 2 * HOUR, NOON - HOUR):
+                tick(world, at)
+            if chosen:
+                prune(store, chosen, NOON - HOUR)
+            source.events.append(tried)
+            tick(world, NOON + 2 * HOUR)
+            return len(store.findings())
+
+    assert found(least) == found(None) == (ago < AFTER)
 
 
 def test_less_than_rules_look_back_is_refused_in_a_sentence(shipped: tuple[Rule, ...]) -> None:
