@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -70,6 +71,18 @@ def test_more_facts_than_fit_are_not_held(tables: dict[str, list[Path]]) -> None
     engine = DuckEngine(threads=1)
     assert Held.of(engine, tables, ASKS, most=3) is None
     assert Held.of(engine, tables, ASKS, most=24) is not None
+
+
+def test_a_table_is_held_as_often_as_it_is_there(tables: dict[str, list[Path]]) -> None:
+    """Not once more each time: it is no file that one could know again."""
+    engine, shelf, facts = DuckEngine(threads=1), Shelf(), pa.concat_tables(map(pq.read_table, tables["facts"]))
+    sizes = []
+    for _ in range(2):
+        held = Held.of(engine, {"facts": facts}, ASKS, shelf=shelf)
+        assert held is not None
+        sizes.append(len(held.met))
+    assert sizes[0] == sizes[1] <= facts.num_rows
+    assert not shelf.files
 
 
 ABOUT = [("identity",), ("ip", "resource")]

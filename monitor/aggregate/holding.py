@@ -63,15 +63,16 @@ class Held:
         """All facts of `tables` that any of the questions is about; None if these are more than `most`.
 
         Files that are on the `shelf` are not read again, and it has all of them afterwards. Others are read a chunk at
-        a time. Text stays numbered, as it lies on disk, and the engine says of each chunk which predicates hold: text
-        is never spelled out but where a predicate looks at it. `about` are subjects whose days will be asked for.
+        a time; a table, which may be another each time, comes to no shelf. Text stays numbered, as it lies on disk, and
+        the engine says of each chunk which predicates hold: text is never spelled out but where a predicate looks at
+        it. `about` are subjects whose days will be asked for.
 
         Raises
         ------
         QueryError
             If any predicate fails on any fact, or a file cannot be read.
         """
-        shelf = shelf or Shelf()
+        shelf = Shelf() if shelf is None or isinstance(tables["facts"], pa.Table) else shelf
         questions = Questions.of(asks, about)
         with shelf.alone:
             try:
