@@ -63,9 +63,11 @@ class Moment:
 def account(app: App, moment: Moment, rules: Sequence[RuleReport], hearing: Mapping[str, Hearing]) -> Account:
     """Everything counted that a digest says, after a judgement: what `rules` did, and how sources were heard."""
     store, window = app.store, moment.window
-    troubles, gaps = {one.source: one for one in store.troubles()}, store.gaps()
     unknown = not hearing and any(one.error for one in rules)
     sources = [one.name for one in app.sources if one.stream != HEALTH]
+    watched = {one.name for one in app.sources}
+    troubles = {one.source: one for one in store.troubles() if one.source in watched}
+    gaps = store.gaps()
     covered = None if unknown else [_covered(app, one, hearing.get(one), troubles, window) for one in sources]
     incidents, untold = _told(app, window)
     bird = canary.newest(store)

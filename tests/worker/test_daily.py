@@ -19,6 +19,7 @@ from monitor.store import Store
 from monitor.testing.slack import UNPACED, LocalSlack
 from monitor.testing.sources import ScriptedSource
 from monitor.worker import App, tick
+from monitor.worker.accounting import Moment, account
 from monitor.worker.app import RuleReport
 from monitor.worker.composing import Composer
 from monitor.worker.daily import deaf, due_at, every_day
@@ -286,3 +287,13 @@ def test_who_cannot_be_told_is_named() -> None:
         app = world(store, taker)
         lived(app, [MIDNIGHT, MIDNIGHT + 8 * HOUR])
     assert only(taker).wrong[-1] == "pager cannot be told, 1 message since 05-04 07:00 UTC"
+
+
+def test_a_source_that_is_not_watched_any_more_is_no_trouble() -> None:
+    """Off: `watched` in `account` of monitor/worker/accounting.py."""
+    with Store() as store:
+        for name in ("kept", "removed"):
+            store.failed(name, NOON - DAY, "no access", "403")
+        app = App((ScriptedSource("kept"),), (), store, running())
+        said = account(app, Moment("d", NOON.date(), NOON, NOON), (), {})
+        assert [one.part for one in said.stretches if one.what == "cannot be read"] == ["kept"]
