@@ -23,6 +23,8 @@ KEPT: Final = "kept"
 """The mark that says for which UTC day it was done last."""
 PATIENCE: Final = 7 * DAY
 """The work of a rule that keeps failing waits that long, and needs its past then, too."""
+JOURNAL: Final = 30 * DAY
+"""For how long it is kept what happened to mintwatch itself; what rules said of it is kept for good."""
 
 
 def kept(settings: Settings) -> Keep:
@@ -33,39 +35,48 @@ def kept(settings: Settings) -> Keep:
 def keep(app: App, as_of: datetime) -> Gone | None:
     """Once per UTC day: drop what is old enough, give its room back, copy control.db, and read every fact file once.
 
-    What fails is logged, and harms nobody: nothing that goes is looked at by anybody any more. None if it was done
-    today, or if nothing is to be kept tidy.
+    What fails is logged, and harms nobody, nor the rest of it: nothing that goes is looked at by anybody any more. None
+    if it was done today, or if nothing is to be kept tidy.
     """
     today = f"{as_of:%Y-%m-%d}"
     chosen, store = app.keep, app.store
     if chosen is None or store.mark(KEPT) == today:
         return None
-    gone = guarded("keep", lambda: prune(store, chosen, as_of), lambda _: None)
+    gone = guarded("keep", lambda: drop(store, chosen, as_of), lambda _: None)
     if gone is None:
         return None
     guarded("keep", lambda: store.note_mark(KEPT, today), lambda _: None)
     said = {f"dropped_{what}": many for what, many in gone.rows.items() if many}
     log.info("kept", extra={"part": "keep", "files": gone.files, "bytes": gone.size, **said})
+    guarded("keep", store.tidy, lambda _: None)
     guarded("keep", partial(store.back_up, chosen.backups), lambda _: 0)
     mend(store, as_of, whole=True)
     return gone
 
 
 def prune(store: Store, chosen: Keep, as_of: datetime, *, dry: bool = False) -> Gone:
-    """Drop what is old enough; `dry` only says what would go.
+    """Drop what is old enough and give its room back; `dry` only says what would go.
 
     Raises
     ------
     StateError
         If the state cannot be written.
     """
+    gone = drop(store, chosen, as_of, dry=dry)
+    if not dry:
+        store.tidy()
+    return gone
+
+
+def drop(store: Store, chosen: Keep, as_of: datetime, *, dry: bool = False) -> Gone:
+    """The same, but its room is not given back yet."""
     now = present(store, as_of)
     if now is None:
         return Gone()
     facts = store.drop_facts(midnight(now - chosen.facts), dry=dry)
     control = store.drop_control(midnight(now - chosen.incidents), midnight(now), dry=dry)
     if not dry:
-        store.tidy()
+        store.forget(now - JOURNAL)
     return Gone(facts.files, facts.size, {**facts.rows, **control.rows})
 
 

@@ -40,8 +40,6 @@ WIDEST = timedelta(hours=24)
 """No bucket is wider than a day: a changed bin touches no bucket that starts earlier than this before it."""
 PATIENCE = 7 * DAY
 """For how long the work of a rule that keeps failing is kept for it, at the cost of judging all that again."""
-JOURNAL = 30 * DAY
-"""For how long it is kept what happened to mintwatch itself; what rules said of it is kept for good."""
 WORKERS = 2
 """Rules judged at once."""
 UNKNOWN = "judges nobody: no login says who mintwatch itself is"
@@ -79,7 +77,6 @@ def _judged_and_decided(app: App, as_of: datetime, gathered: Sequence[SourceRepo
     new = sorted((one for one in found if one.key not in kept), key=lambda one: (one.time, one.key))
     triaged = conclude(app, new, judged, hearing, standing, as_of, timing)
     given_up = overdue(app, as_of)
-    app.store.forget(as_of - JOURNAL)
     amiss = _amiss(app)
     every_day(app, as_of, rules, hearing)
     with timing.stage("keep"):

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from monitor import plugins, rules
+from monitor.errors import StateError
 from monitor.frames import DIMENSIONS, FACTS
 from monitor.kql import DuckEngine
 from monitor.model import (
@@ -20,6 +21,7 @@ from monitor.model import (
     Decision,
     Entry,
     Gap,
+    HealthEvent,
     Level,
     Link,
     Name,
@@ -136,6 +138,30 @@ def test_a_clock_far_ahead_makes_nothing_old(tmp_path: Path) -> None:
         over(store, "i1", NOON - DAY)
         assert not prune(store, KEEP, NOON + 3650 * DAY).anything
         assert len(store.live()) == 1
+
+
+def test_what_happened_to_mintwatch_is_forgotten_by_the_age_of_facts_too(engine: DuckEngine, tmp_path: Path) -> None:
+    """Off: `now` in `drop` of monitor/worker/keeping.py."""
+    with Store(tmp_path) as store:
+        put(store, NOON - DAY)
+        store.note(HealthEvent(NOON - days * DAY, "collect", "a", "failed", "") for days in (40, 2))
+        tick(App((), (), store, engine, keep=KEEP), NOON + 365 * DAY)
+        assert [one.at for one in store.events(Window(NOON - 90 * DAY, NOON))] == [NOON - 2 * DAY]
+
+
+class Crammed(Store):
+    """One whose database finds no room to be made small."""
+
+    def tidy(self) -> None:
+        raise StateError("control.db cannot be written: database or disk is full")
+
+
+def test_what_cannot_be_made_small_is_copied_and_checked_all_the_same(engine: DuckEngine, tmp_path: Path) -> None:
+    """Off: the guard of `tidy` in `keep` of monitor/worker/keeping.py."""
+    with Crammed(tmp_path) as store:
+        put(store, NOON - DAY)
+        assert keep(App((), (), store, engine, keep=KEEP), NOON) is not None
+        assert (len(store.backups()), store.mark(KEPT)) == (1, "2026-05-04")
 
 
 def test_what_belongs_to_incidents_that_are_over_goes_with_them(tmp_path: Path) -> None:
