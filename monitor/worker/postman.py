@@ -35,7 +35,9 @@ REST: Final = timedelta(minutes=1)
 IDLE: Final = timedelta(minutes=1)
 """How long nothing is looked at if nobody wants anything."""
 OWED: Final = 3 * DAY
-"""For how long it is tried to send a message; what was not tried since then is tried before it is given up."""
+"""For how long it is tried to send a message, at the least."""
+OFTEN: Final = 100
+"""So many tries it takes as well, which are hours at the least: a clock that was set forward gives nothing up."""
 ALONE: Final = frozenset({Part.CARD, Part.DIGEST, Part.DAILY})
 """What hangs from no card."""
 BREATH: Final = timedelta(seconds=5)
@@ -160,9 +162,9 @@ class Lane:
         self._wait(one, min(wait, REFUSED), told(error), unsure=unsure and not one.ref, permanent=permanent)
 
     def _wait(self, one: Queued, wait: timedelta, error: str, *, unsure: bool, permanent: bool) -> None:
-        """Try it again after that; if it has been tried for days, and nobody wanted it anew, not at all."""
+        """Try it again after that; if it has been tried often, for days, and nobody wanted it anew, not at all."""
         now = self._now()
-        if now - one.wanted_at > OWED:
+        if now - one.wanted_at > OWED and one.tries + 1 >= OFTEN:
             said = f"not sent within {OWED.days} days of {iso(one.wanted_at)}: {error}"
             if self._lose(one, said, unsure=unsure):
                 self.given_up.append(f"{self.notifier.name}: {one.wanted.incident}: given up, {said}")

@@ -12,7 +12,7 @@ from monitor.kql import DuckEngine
 from monitor.model import Part, Reason, Wanted
 from monitor.store import Store
 from monitor.worker import App, tick
-from monitor.worker.postman import OWED, REST, ROW, SHORTEST
+from monitor.worker.postman import OFTEN, OWED, REST, ROW, SHORTEST
 from monitor.worker.telling import tell
 from tests.worker.alerts import DAY, HOUR, MINUTE, NOON, SECOND, Round, Scripted, alert, want
 
@@ -43,10 +43,19 @@ def test_what_was_tried_for_days_is_given_up(store: Store, engine: DuckEngine, t
     hook = Scripted("hook", parts=HOOK, always=lambda _: trouble)
     alert(store, [hook], "i1")
     world = App((), (), store, engine, (hook,))
-    assert tell(world, NOON + OWED) == [f"hook: i1: {trouble}"]
-    (said,) = tell(world, NOON + OWED + 2 * HOUR)
-    assert said == f"hook: i1: given up, not sent within 3 days of 2026-05-04T12:00:00Z: {trouble}"
-    assert (tell(world, NOON + 9 * DAY), len(hook.given)) == ([], 2)
+    said = [tell(world, NOON + n * HOUR) for n in range(OFTEN)]
+    assert said[:-1] == [[f"hook: i1: {trouble}"]] * (OFTEN - 1)
+    assert said[-1] == [f"hook: i1: given up, not sent within 3 days of 2026-05-04T12:00:00Z: {trouble}"]
+    assert (tell(world, NOON + 9 * DAY), len(hook.given)) == ([], OFTEN)
+
+
+def test_a_clock_that_was_set_forward_gives_nothing_up(store: Store, engine: DuckEngine) -> None:
+    """Off: `OFTEN` in `_wait` of monitor/worker/postman.py."""
+    hook = Scripted("hook", parts=HOOK, answers=[TransientError("certificate has expired")])
+    alert(store, [hook], "i1")
+    lane = Round(store, hook, engine, NOON + 400 * DAY)
+    lane.until(NOON + 400 * DAY + MINUTE)
+    assert (hook.told, lane.lane.given_up) == ([(Part.NEWS, "i1")] * 2, [])
 
 
 def test_what_may_have_been_sent_is_looked_for_though_it_was_given_up(store: Store, engine: DuckEngine) -> None:
