@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ from monitor.aggregate import Ask, Held, Shelf, Straight
 from monitor.frames import FACTS
 from monitor.kql import DuckEngine
 from monitor.model import Window
+from monitor.ports import Tables, Value
 from monitor.testing.proofs import facts_of
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -70,7 +72,43 @@ def test_more_facts_than_fit_are_not_held(tables: dict[str, list[Path]]) -> None
     """The caller then reads them anew for every rule."""
     engine = DuckEngine(threads=1)
     assert Held.of(engine, tables, ASKS, most=3) is None
-    assert Held.of(engine, tables, ASKS, most=24) is not None
+    assert Held.of(engine, tables, ASKS, most=100_000) is not None
+
+
+class Counting(DuckEngine):
+    """Counts what it is asked."""
+
+    asked = 0
+
+    def run(self, query: str, tables: Tables, values: Mapping[str, Value] | None = None) -> pa.Table:
+        self.asked += 1
+        return super().run(query, tables, values)
+
+
+def test_what_does_not_fit_is_not_read_again_until_it_shrinks_or_is_asked_otherwise(
+    tables: dict[str, list[Path]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Or every judgement would read up to the bound for nothing. It is said once."""
+    engine, shelf = Counting(threads=1), Shelf()
+    assert Held.of(engine, tables, ASKS, 100, shelf=shelf) is None
+    before = engine.asked
+    assert before > 0
+    assert Held.of(engine, tables, ASKS, 100, shelf=shelf) is None
+    assert (engine.asked, [one.getMessage() for one in caplog.records]) == (before, ["facts not held"])
+    assert Held.of(engine, tables, ASKS[:1], 100, shelf=shelf) is None
+    assert engine.asked > before
+    assert len(caplog.records) == 1
+    assert Held.of(engine, {"facts": tables["facts"][:1]}, ASKS[:1], 100_000, shelf=shelf) is not None
+    assert shelf.vain is None
+
+
+def test_days_of_subjects_take_room_too(tables: dict[str, list[Path]]) -> None:
+    """Though no rule asks for any of the facts."""
+    engine, shelf, ask = DuckEngine(threads=1), Shelf(), Ask('stream == "none"', ("identity",))
+    assert Held.of(engine, tables, [ask], shelf=shelf) is not None
+    room = sum(rows.size() for rows in shelf.rows) + shelf.spelled
+    assert Held.of(engine, tables, [ask], room) is not None
+    assert Held.of(engine, tables, [ask], room, about=[("identity",), ("ip", "resource")]) is None
 
 
 def test_a_table_is_held_as_often_as_it_is_there(tables: dict[str, list[Path]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,8 +25,12 @@ from monitor.frames import FACTS
 from monitor.model import Window
 from monitor.ports import Engine, Tables
 
-MOST: Final = 4_000_000
-"""Facts that are held at most: about 400 MB."""
+MOST: Final = 500_000_000
+"""Bytes that are held at most: four million facts of a hundred, and a fifth more for bins, days and words."""
+SHRUNK: Final = 0.95
+"""To which share of what did not fit the files must have shrunk before it is tried again: some always come and go."""
+
+log = logging.getLogger("mintwatch.aggregate")
 CHUNK: Final = 200_000
 """Facts that predicates are asked of at a time, about."""
 
@@ -60,7 +65,7 @@ class Held:
         about: Collection[tuple[str, ...]] = (),
         shelf: Shelf | None = None,
     ) -> Held | None:
-        """All facts of `tables` that any of the questions is about; None if these are more than `most`.
+        """All facts of `tables` that any of the questions is about; None if they take more than `most` bytes.
 
         Files that are on the `shelf` are not read again, and it has all of them afterwards. Others are read a chunk at
         a time; a table, which may be another each time, comes to no shelf. Text stays numbered, as it lies on disk, and
@@ -75,6 +80,9 @@ class Held:
         shelf = Shelf() if shelf is None or isinstance(tables["facts"], pa.Table) else shelf
         questions = Questions.of(asks, about)
         with shelf.alone:
+            size = _size(tables)
+            if shelf.vain is not None and shelf.vain[0] == questions and size > SHRUNK * shelf.vain[1]:
+                return None
             try:
                 fits = _brought(shelf, engine, tables, questions, most)
             except BaseException:
@@ -82,7 +90,14 @@ class Held:
                 raise
             if not fits:
                 shelf.clear()
+                if shelf.vain is None:
+                    why = (
+                        f"facts do not fit into memory, {most // 1_000_000} MB; each rule reads alone, which is slower"
+                    )
+                    log.warning("facts not held", extra={"part": "facts", "error": why})
+                shelf.vain = (questions, size)
                 return None
+            shelf.vain = None
             rows, words = shelf.facts.columns, {name: one.words for name, one in shelf.lexicons.items()}
             codes = {name: rows[name] for name in questions.columns}
             numbers = {name: rows[name] for name in NUMBERS}
@@ -135,25 +150,34 @@ class Held:
 
 
 def _brought(shelf: Shelf, engine: Engine, tables: Tables, questions: Questions, most: int) -> bool:
-    """Whether the shelf, brought up to the live files, holds no more than `most` facts."""
+    """Whether the shelf, brought up to the live files, takes no more than `most` bytes."""
     if shelf.asked != questions:
         shelf.clear(questions, questions.about)
     source = tables["facts"]
     live = [Path()] if isinstance(source, pa.Table) else list(source)
     gone = shelf.leave(set(live))
     new = [path for path in live if path not in shelf.files]
-    left = len(shelf.facts.of) - int(np.count_nonzero(np.isin(shelf.facts.of, gone)))
+    left = sum(rows.size(gone) for rows in shelf.rows)
     added = Added(shelf, questions)
     for chunk, of in _chunks(source if isinstance(source, pa.Table) else new, questions.looked_at, shelf.read):
         met = _met(engine.run(questions.query, {**tables, "facts": _numbered(chunk)}), len(questions.places))
         added.add(chunk, of, met)
-        if left + added.held > most:
+        if left + added.held + shelf.spelled > most:
             return False
     for path in new:
         shelf.enter(path, added.extents.get(shelf.read, NOTHING))
     added.apply(gone)
     shelf.prune()
     return True
+
+
+def _size(tables: Tables) -> int:
+    """Bytes of the files on the disk; 0 of a table, or if one is not there, which reading it will say."""
+    source = tables["facts"]
+    try:
+        return 0 if isinstance(source, pa.Table) else sum(one.stat().st_size for one in source)
+    except OSError:
+        return 0
 
 
 def _met(answer: pa.Table, predicates: int) -> Bits:

@@ -119,6 +119,11 @@ class Rows:
         kept = self.of[stay] if stay is not None else self.of
         self.of = np.concatenate([kept, *(of for _, of in parts)])
 
+    def size(self, gone: Collection[int] = ()) -> int:
+        """Bytes they take, less those of the files that are gone."""
+        stay = 1 - np.count_nonzero(np.isin(self.of, list(gone))) / max(len(self.of), 1)
+        return int(stay * _bytes(self.columns, self.of))
+
 
 @dataclass(frozen=True, slots=True)
 class Extent:
@@ -148,6 +153,8 @@ class Shelf:
     facts: Rows = field(default_factory=Rows)
     bins: Rows = field(default_factory=Rows)
     days: dict[tuple[str, ...], Rows] = field(default_factory=dict)
+    vain: tuple[Questions, int] | None = None
+    """What did not fit the last time: the questions, and the bytes of the files; None if all of it did."""
     read: int = 0
     """How many files were ever read."""
     alone: Lock = field(default_factory=Lock)
@@ -158,6 +165,16 @@ class Shelf:
         self.asked = asked
         self.files, self.extents, self.lexicons = {}, {}, {}
         self.facts, self.bins, self.days = Rows(), Rows(), {one: Rows() for one in about}
+
+    @property
+    def rows(self) -> list[Rows]:
+        """All there are."""
+        return [self.facts, self.bins, *self.days.values()]
+
+    @property
+    def spelled(self) -> int:
+        """Bytes of all words."""
+        return sum(one.words.nbytes for one in self.lexicons.values())
 
     def leave(self, live: Collection[Path]) -> list[int]:
         """The numbers of the files that are live no more, which are forgotten; their rows are still there."""
@@ -180,9 +197,8 @@ class Shelf:
 
     def prune(self) -> None:
         """Forget words that no row uses any more, once these are many."""
-        every = [self.facts, self.bins, *self.days.values()]
         for name, lexicon in self.lexicons.items():
-            using = [rows for rows in every if name in rows.columns]
+            using = [rows for rows in self.rows if name in rows.columns]
             renumbered = lexicon.prune([rows.columns[name] for rows in using])
             if renumbered is not None:
                 for rows in using:
@@ -200,6 +216,7 @@ class Added:
     days: dict[tuple[str, ...], list[tuple[Columns, Codes]]] = field(default_factory=dict)
     extents: dict[int, Extent] = field(default_factory=dict)
     held: int = 0
+    """Bytes of all of it, but for words."""
 
     def add(self, chunk: pa.Table, of: Codes, met: npt.NDArray[np.uint8]) -> None:
         """The rows of a chunk, the files they are of, and which predicates they satisfy."""
@@ -210,7 +227,6 @@ class Added:
         rows: Columns = {name: codes[name][some] for name in self.questions.columns}
         rows |= {name: one[some] for name, one in numbers.items()}
         self.facts.append((rows | {MET: met[some]}, of[some]))
-        self.held += int(np.count_nonzero(some))
         at, seen = numbers["at"], numbers["seen_at"]
         self.bins.append(_least({"source": codes["source"], "at": at}, of, seen))
         day = at - at % _DAY
@@ -223,6 +239,8 @@ class Added:
             self.days.setdefault(about, []).append(_least({**keys, "day": day[named]}, of[named], seen[named]))
         for number in np.unique(of).tolist():
             self._extend(number, at[of == number], seen[of == number])
+        every = [self.facts, self.bins, *self.days.values()]
+        self.held += sum(_bytes(*parts[-1]) for parts in every)
 
     def _extend(self, number: int, at: Ints, seen: Ints) -> None:
         was = self.extents.get(number)
@@ -274,6 +292,10 @@ class Days:
 def micros(at: datetime) -> int:
     """Microseconds since 1970 of an aware time."""
     return int(stamp(at).astype(np.int64))
+
+
+def _bytes(columns: Columns, of: Codes) -> int:
+    return sum(one.nbytes for one in columns.values()) + of.nbytes
 
 
 def _empty(names: Sequence[str]) -> pd.DataFrame:
