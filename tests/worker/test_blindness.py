@@ -26,7 +26,7 @@ from monitor.detectors.alarm import Alarm
 from monitor.entra import scope
 from monitor.kql import DuckEngine
 from monitor.login.claims import application
-from monitor.model import Gap, GapKind, State, Window
+from monitor.model import Gap, GapKind, Level, State, Window
 from monitor.notifiers.slack.client import SlackApi
 from monitor.notifiers.slack.notifier import SlackNotifier
 from monitor.notifiers.slack.pacing import Pacer
@@ -286,27 +286,50 @@ def test_a_rule_that_fails_twice_is_told_by_the_others(made: Made, shipped_rules
     world.over()
 
 
+GROUP = "/subscriptions/s/resourcegroups/g"
+
+
+def call(key: str, at: datetime, who: int, what: str, where: str = GROUP) -> tuple[rows.Row, datetime]:
+    """A row of AzureActivity, there three minutes later."""
+    claims = {"http://schemas.microsoft.com/identity/claims/objectidentifier": f"{who:08d}-0000-4000-8000-000000000000"}
+    columns = {"TimeGenerated": iso(at), "OperationNameValue": what, "Claims": json.dumps(claims), "_ResourceId": where}
+    return dict(rows.activity(key)) | columns | {"Claims_d": claims}, at + 3 * MINUTE
+
+
 def test_a_removed_diagnostic_setting_is_told_as_soon_as_its_row_shows(
     made: Made, shipped_rules: dict[str, Rule]
 ) -> None:
     """Off: `prompt` in `judge` of monitor/worker/judging.py."""
-
-    def row(key: str, at: datetime, who: int, what: str) -> tuple[rows.Row, datetime]:
-        claims = {
-            "http://schemas.microsoft.com/identity/claims/objectidentifier": f"{who:08d}-0000-4000-8000-000000000000"
-        }
-        columns = {"TimeGenerated": iso(at), "OperationNameValue": what, "Claims": json.dumps(claims)}
-        return dict(rows.activity(key)) | columns | {"Claims_d": claims}, at + 3 * MINUTE
-
     deploys = [
-        row(f"{who} {day}", START + day * DAY + who * MINUTE, who, "MICROSOFT.RESOURCES/DEPLOYMENTS/WRITE")
+        call(f"{who} {day}", START + day * DAY + who * MINUTE, who, "MICROSOFT.RESOURCES/DEPLOYMENTS/WRITE")
         for who in range(30)
         for day in range(9)
     ]
     removed = LIVE + 11 * MINUTE
-    cut = row("cut", removed, 3, "MICROSOFT.INSIGHTS/DIAGNOSTICSETTINGS/DELETE")
+    cut = call("cut", removed, 3, "MICROSOFT.INSIGHTS/DIAGNOSTICSETTINGS/DELETE")
     world = made(kind="control", given=[*deploys, cut], also=[shipped_rules["diagnostic-setting-removed"]])
     assert world.first("diagnostic-setting-removed", LIVE + 2 * HOUR) - (removed + 3 * MINUTE) <= TWO
+
+
+FEEDS = {
+    "a vault": f"{GROUP}/providers/microsoft.keyvault/vaults/kv-shop/providers/microsoft.insights",
+    "the directory": "/providers/microsoft.aadiam",
+    "a subscription": "/subscriptions/s/providers/microsoft.insights",
+    "a workspace": f"{GROUP}/providers/microsoft.operationalinsights/workspaces/main/providers/microsoft.insights",
+}
+
+
+@pytest.mark.parametrize("feed", FEEDS)
+def test_what_feeds_us_and_is_cut_is_told_where_nothing_is_known_yet(
+    feed: str, made: Made, shipped_rules: dict[str, Rule]
+) -> None:
+    """Off: `prompt` in `judge` of monitor/worker/judging.py; and the feed in `where` of rules/feed-cut.yml."""
+    removed, place = LIVE + 11 * MINUTE, FEEDS[feed]
+    what = f"{place.rpartition('/')[2]}/diagnosticSettings/delete".upper()
+    cut = call("cut", removed, 3, what, f"{place}/diagnosticSettings/audit".upper())
+    world = made(kind="control", given=[cut], also=[shipped_rules["feed-cut"]])
+    assert world.first("feed-cut", LIVE + 2 * HOUR) - (removed + 3 * MINUTE) <= TWO
+    assert world.told.took[0].level is Level.HIGH
 
 
 def test_our_own_identity_from_elsewhere_for_something_else_and_refused(
