@@ -10,6 +10,7 @@ import pytest
 
 from monitor.store import Store
 from monitor.testing.azure import LocalAzure, faults
+from monitor.testing.azure.http import refused
 from monitor.testing.slack import UNPACED, LocalSlack
 from tests.cli.test_running import Daemon
 from tests.cli.test_slack import SLACK
@@ -65,7 +66,7 @@ def test_every_line_is_json_says_what_it_belongs_to_and_holds_no_secret(
     azure: LocalAzure, slack: LocalSlack, watched: Place
 ) -> None:
     azure.faults.add(
-        faults.Fault("telling", faults.refused(403, "Forbidden", TELLING)),
+        faults.Fault("telling", refused(403, "Forbidden", TELLING)),
         when=lambda request: b"window_start" in request.body,
     )
     with Store(watched.state) as store:
