@@ -16,6 +16,7 @@ from monitor.model import Decision, Part, Reason, Wanted
 from monitor.ports import Notifier
 from monitor.worker.app import App
 from monitor.worker.composing import Composer, about
+from monitor.worker.keeping import present
 from monitor.worker.postman import OWED, Lane
 
 log = logging.getLogger("mintwatch.worker")
@@ -50,11 +51,15 @@ def wanted(decisions: Iterable[Decision], notifier: Notifier, also: Iterable[Wan
 def overdue(app: App, now: datetime) -> list[str]:
     """Give up what has waited for days for a notifier that is gone; a line for each.
 
-    What waits for a notifier that is there is given up only after one more try.
+    What waits for a notifier that is there is given up only after many tries. Days pass by what was collected, so that
+    a clock that was set forward makes nothing late.
     """
+    borne_out = present(app.store, now)
+    if borne_out is None:
+        return []
     names = {one.name for one in app.notifiers}
     said = []
-    for one in app.store.give_up(now - OWED, names):
+    for one in app.store.give_up(borne_out - OWED, names):
         wanted = one.wanted
         said.append(
             f"{wanted.notifier}: {wanted.incident}: given up, not sent within {OWED.days} days of {iso(one.wanted_at)}"
@@ -71,20 +76,20 @@ def tell(app: App, now: datetime, patience: timedelta = timedelta(0), composer: 
     """
     began, stop = clock.ticks(), Event()
 
-    def present() -> datetime:
+    def moment() -> datetime:
         return now + (clock.ticks() - began) if patience else now
 
     def drain(lane: Lane) -> None:
-        while not stop.is_set() and present() <= now + patience:
+        while not stop.is_set() and moment() <= now + patience:
             if lane.step():
                 continue
             due = lane.next_due()
             if due is None or due > now + patience:
                 return
-            stop.wait(max(0.0, (due - present()).total_seconds()))
+            stop.wait(max(0.0, (due - moment()).total_seconds()))
 
     writer = composer or Composer(app)
-    lanes = [Lane(writer, one, present) for one in app.notifiers]
+    lanes = [Lane(writer, one, moment) for one in app.notifiers]
     pool = ThreadPoolExecutor(max(1, len(app.notifiers)), thread_name_prefix="tell")
     try:
         list(pool.map(drain, lanes))

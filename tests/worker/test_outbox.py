@@ -19,6 +19,7 @@ from monitor.worker.postman import LONGEST, OWED, REFUSED, ROW, pause
 from monitor.worker.telling import overdue, tell
 from tests.worker.alerts import DAY, HOUR, MINUTE, NOON, SECOND, Round, Scripted, alert, incident, want
 from tests.worker.scripts import app, burst, tenant
+from tests.worker.test_keeping_state import put
 
 DOWN = TransientError("down")
 CUT = UnsureError("cut")
@@ -250,6 +251,9 @@ def test_a_notifier_that_is_no_longer_configured_is_waited_for_and_given_up(stor
     world = App((), (), store, engine, (here,))
     assert tell(world, NOON) == []
     assert len(waiting(store)) == 3
+    put(store, NOON - DAY)
+    assert overdue(world, NOON + 400 * DAY) == []  # so says the clock alone
+    put(store, NOON + OWED + MINUTE - DAY)
     said = overdue(world, NOON + OWED + MINUTE)
     assert len(said) == 3
     assert all("gone: i1: given up" in one for one in said)
