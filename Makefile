@@ -36,7 +36,7 @@ test: format-check lint types imports locked  ## everything CI asks for
 check: format-check lint types imports locked  ## as test, without what is slow; for every commit
 	$(PY) -m pytest --numprocesses=logical --dist=worksteal -m "not slow and not soak"
 
-soak: setup  ## more lives and alerts through foul weather, 200 kills of the daemon; takes minutes
+soak: setup  ## a day of the daemon and more alerts through foul weather, 200 kills of it; takes many minutes
 	$(PY) -m pytest --numprocesses=logical --dist=worksteal -m soak
 
 image:  ## the container image and its slim form, with docker or with buildah and podman; prints what they carry

@@ -106,7 +106,15 @@ class Driven:
 @contextmanager
 def daemon(place: Place) -> Iterator[Driven]:
     """A daemon over what is in the state."""
-    stop, query = Hurried(), place.query
+    stop = Hurried()
+    with housed(place, stop) as app:
+        yield Driven(app, place, stop)
+
+
+@contextmanager
+def housed(place: Place, stop: Hurried) -> Iterator[App]:
+    """What a daemon works with, over what is in the state."""
+    query = place.query
     url, token, channel = place.slack
     engine = DuckEngine(SCHEMAS, threads=1)
     asked = Workspace(
@@ -123,8 +131,7 @@ def daemon(place: Place) -> Iterator[Driven]:
         source = LogAnalyticsSource(QUERIES["service_principal"], asked, name=SOURCE, step=timedelta(hours=1))
         api = SlackApi(lambda: token, Pacer(Event(), UNHURRIED, ticks=lambda: stop.posting - EPOCH), url=url)
         notifier = SlackNotifier("slack", api, channel, charts=False)
-        app = App((source, HealthSource(store)), read(place), store, engine, (notifier,), backlogs={SOURCE: BACKLOG})
-        yield Driven(app, place, stop)
+        yield App((source, HealthSource(store)), read(place), store, engine, (notifier,), backlogs={SOURCE: BACKLOG})
     engine.close()
 
 
