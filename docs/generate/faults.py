@@ -18,6 +18,7 @@ def faults() -> str:
             one["fault"],
             f"`{one['said']}`" if one["said"] else "",
             one["went_on"],
+            "; ".join(one["journal"]),
             "; ".join(one["told"]),
             one["after"],
             one["lost"],
@@ -25,11 +26,14 @@ def faults() -> str:
         for one in json.loads(HAPPENED.read_text("utf-8"))
     ]
     told = """Each row was written by a test of tests/faults that did this to a mintwatch in a process of its own, in
-the middle of its work: sign-ins arrive all the time, and a burst of failures has to be told once. The tests fail if
-anything else happens. A disk that is full is a real one, and so is a volume that is mounted read-only."""
+the middle of its work: sign-ins arrive all the time, and a burst of failures has to be told once. Every cell is what
+was seen of the process, its answers, its log, its journal, its state, and what people got; the tests fail if any is
+another. A disk that is full is a real one, and so is a volume that is mounted read-only.
+
+A fact file that is damaged is noticed when every file is read, once a UTC day, or before if a rule cannot read it."""
     after = """While nothing can be written nothing can be told either, because a message is kept before it is sent:
 then the heartbeat's `/fail` and `/healthz` say it, and the log does. It is told as soon as that can be kept. A daemon
 that goes on logs the error, and its next round comes in five minutes at the latest.
 """
-    columns = ("fault", "says first", "does", "tells people", "once it is mended", "lost")
+    columns = ("fault", "says first", "does", "writes into its journal", "tells people", "once it is mended", "lost")
     return "\n".join([*heading("What happens when the state is harmed", told), *table(columns, rows), after])

@@ -16,6 +16,7 @@ from typing import Final, Self
 import pyarrow.parquet as pq
 import pytest
 
+from monitor.model import Window
 from monitor.store import Store, verify
 from tests.faults.life import NOON, events
 
@@ -23,28 +24,34 @@ ROOT: Final = Path(__file__).parents[2]
 HAPPENED: Final = Path(__file__).with_name("happened.json")
 UPDATE: Final = "MINTWATCH_UPDATE"
 NOTHING: Final = timedelta(0)
-TICK: Final = timedelta(minutes=10)
+DAY: Final = timedelta(days=1)
+SYS_ADMIN: Final = 21
+"""The capability that it takes to mount, as in linux/capability.h."""
 
 
 @dataclass(slots=True)
 class Row:
-    """What happened: what was done to it, what mintwatch said, whether it went on, who was told, and what was lost."""
+    """What was seen: what was done to it, what mintwatch said, whether it went on, what it wrote into its journal, who
+    was told, how it was after it was mended, and what was lost."""
 
     fault: str
     said: str = ""
     went_on: str = ""
+    journal: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     lost: str = ""
     after: str = ""
 
 
 class Life:
-    """A mintwatch in a process of its own; `said` and `told` are what it said and told so far."""
+    """A mintwatch in a process of its own; `failed`, `logged` and `told` are what it said and told so far."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.said: list[str] = []
+        self.failed: list[str] = []
+        self.logged: list[str] = []
         self.told: list[str] = []
+        self.last = NOON
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.life", str(directory)],
             cwd=ROOT,
@@ -65,7 +72,9 @@ class Life:
         self._process.stdin.write(f"{(truth + off).isoformat()} {truth.isoformat()}\n")
         self._process.stdin.flush()
         answer = json.loads(self._read())
-        self.said += answer["failures"]
+        self.failed += answer["failures"]
+        self.logged += answer["logged"]
+        self.last = truth
         self.told += answer["told"]
         return list(answer["failures"])
 
@@ -73,6 +82,27 @@ class Life:
         """Ticks from so many minutes after noon up to so many, ten minutes apart."""
         for minutes in range(start, end, 10):
             self.tick(NOON + timedelta(minutes=minutes), off)
+
+    @property
+    def said(self) -> str:
+        """What it said first: what a tick reports as failed, else what is in its log."""
+        return next(iter([*self.failed, *self.logged]), "")
+
+    @property
+    def went_on(self) -> str:
+        """Whether it is still there; whoever ticks was answered."""
+        code = self._process.poll()
+        return "goes on" if code is None else f"ends, exit code {code}"
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
+    def forget(self) -> None:
+        """What it said so far was of before."""
+        self.failed.clear()
+        self.logged.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -100,13 +130,32 @@ def lost(directory: Path, upto: datetime) -> str:
     return "; ".join(found) or "nothing"
 
 
+def after(life: Life) -> str:
+    """How it was since `forget`: whether anything failed, and how far it collected."""
+    with Store(life.directory, write=False) as store:
+        reached = store.watermark("main")
+    failed = f"fails: {life.failed[0]}" if life.failed else "nothing fails"
+    behind = life.last - reached if reached else None
+    upto = "collected up to the last tick" if not behind else f"collected up to {behind} before the last tick"
+    return f"{failed}; {upto}" if reached else f"{failed}; nothing was collected"
+
+
+def journal(directory: Path) -> list[str]:
+    """What it wrote down about itself, each kind once."""
+    with Store(directory, write=False) as store:
+        noted = store.events(Window(NOON - DAY, NOON + DAY))
+    return list(dict.fromkeys(f"{one.action} {one.outcome}" for one in noted))
+
+
 @pytest.fixture
 def volume(tmp_path: Path) -> Iterator[Path]:
-    """A volume of four megabytes, of memory."""
+    """A volume of four megabytes, of memory; it is passed over only where nobody may mount any."""
     made = tmp_path / "volume"
     made.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", made], capture_output=True, check=False)
     if mounted.returncode:
+        (held,) = re.findall(r"CapEff:\s+([0-9a-f]+)", Path("/proc/self/status").read_text())
+        assert not int(held, 16) >> SYS_ADMIN & 1, f"mount failed: {mounted.stderr.decode()}"
         pytest.skip("no right to mount a volume")
     try:
         yield made

@@ -1,7 +1,7 @@
 """A mintwatch of its own process over scripted sign-ins, which ticks when it is told to, by the clock it is told.
 
 `python -m tests.faults.life DIRECTORY` reads lines of two times, what the clock shows and what time it is, and answers
-each with a line of JSON: what failed, and what somebody was told.
+each with a line of JSON: what failed, what was logged as a warning or worse, and what somebody was told.
 """
 
 from __future__ import annotations
@@ -82,8 +82,21 @@ class Told:
         return ""
 
 
+class Logged(logging.Handler):
+    """Remembers what was logged as a warning or worse."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        extra = (f"{key}={vars(record)[key]}" for key in ("part", "start", "error") if key in vars(record))
+        self.lines.append(" ".join([record.getMessage(), *extra]))
+
+
 def main(directory: Path) -> None:
-    logging.getLogger("mintwatch").addHandler(logging.NullHandler())
+    logged = Logged()
+    logging.getLogger("mintwatch").addHandler(logged)
     happened, source, told = events(), ScriptedSource("main", overlap=15 * MINUTE), Told()
     judged = [one for one in rules.load(rules.shipped(), plugins.detectors()) if one.id in RULES]
     with TemporaryDirectory() as folder:
@@ -98,11 +111,12 @@ def main(directory: Path) -> None:
             clock, truth = map(datetime.fromisoformat, line.split())
             source.events[:] = [one for one in happened if one.arrived < truth]
             told.took.clear()
+            logged.lines.clear()
             try:
                 failures = list(tick(app, clock).failures)
             except MintwatchError as error:  # as the daemon, whose next round comes all the same
                 failures = [str(error)]
-            _say(json.dumps({"failures": failures, "told": told.took}))
+            _say(json.dumps({"failures": failures, "logged": logged.lines, "told": told.took}))
 
 
 def _say(line: str) -> None:

@@ -43,8 +43,10 @@ from monitor.store.aging import AUDITED
 from monitor.testing.sources import Event, ScriptedSource
 from monitor.worker import tick
 from monitor.worker.app import App
+from monitor.worker.health import HealthSource
 from monitor.worker.keeping import KEPT, keep, looks_back, prune, too_short
 from tests.worker.alerts import DAY, HOUR, MINUTE, NOON, finding, incident
+from tests.worker.scripts import Memory
 
 KEEP = Keep(30 * DAY, 60 * DAY, 2)
 
@@ -296,3 +298,29 @@ def test_less_than_rules_look_back_is_refused_in_a_sentence(shipped: tuple[Rule,
             " still there; got 60d"
         ),
     ]
+
+
+def test_the_daily_reading_finds_what_nobody_else_looks_at(engine: DuckEngine, tmp_path: Path) -> None:
+    """A byte of a live file changes, whose facts are judged from memory.
+
+    Off: `mend` in `keep` of monitor/worker/keeping.py.
+    """
+    events = [Event(f"e{n}", NOON + n * 5 * MINUTE, NOON + (n * 5 + 1) * MINUTE) for n in range(24)]
+    source = ScriptedSource("main", events=events, overlap=15 * MINUTE)
+    told = Memory()
+    told_of = [one for one in rules.load(rules.shipped(), plugins.detectors()) if one.id == "logs-left-out"]
+    with Store(tmp_path) as store:
+        made = App((source, HealthSource(store)), tuple(told_of), store, engine, (told,), keep=KEEP)
+        for minutes in (120, 130, 140):
+            tick(made, NOON + minutes * MINUTE)
+        harmed = store.live(["main"])[0]
+        whole = harmed.read_bytes()
+        harmed.write_bytes(whole[:200] + bytes([whole[200] ^ 0xFF]) + whole[201:])
+        tick(made, NOON + 150 * MINUTE)
+        assert harmed in store.live(["main"])
+        for minutes in (0, 10, 20):
+            tick(made, NOON + 12 * HOUR + minutes * MINUTE)
+        assert harmed not in store.live(["main"])
+        assert store.gaps() == []
+        assert sum(one.kept for one in store.window_counts("main").values()) == len(events)
+        assert [(one.rules, one.reason.value) for one in told.took] == [(("logs-left-out",), "opened")]
