@@ -25,7 +25,7 @@ RUN /tools/build/bin/hatchling build -t wheel -d /wheel && cp pyproject.toml /wh
 # --- what runs: no pip, uv or compiler; nobody in particular; what changes is in the volume -------------------------
 FROM ${BASE_IMAGE} AS ground
 ENV PATH=/opt/mintwatch/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MPLCONFIGDIR=/tmp \
-    MINTWATCH__STATE=/state MINTWATCH__SERVE__ADDRESS=0.0.0.0:9464
+    MINTWATCH_CONFIG=/etc/mintwatch/mintwatch.yml MINTWATCH__STATE=/state MINTWATCH__SERVE__ADDRESS=0.0.0.0:9464
 WORKDIR /state
 RUN --mount=type=bind,from=tools,source=/tools,target=/tools \
     python3 -I /tools/bare.py && chown 10001:10001 /state

@@ -28,6 +28,10 @@ def metrics() -> str:
             ("path", "answer"),
             [
                 (
+                    "`/livez`",
+                    "200 while the scheduler beats and all threads are there, else 503: whether a new start could help",
+                ),
+                (
                     "`/healthz`",
                     "200 while the scheduler beats, all threads are there and the state can be written, else 503",
                 ),

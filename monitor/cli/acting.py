@@ -15,7 +15,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from monitor import clock
-from monitor.cli.opening import CONFIG, configured, moment
+from monitor.cli.opening import CONFIG, CONFIGURED, configured, moment
 from monitor.cli.screen import complain, say, warn
 from monitor.clock import iso
 from monitor.errors import InputError, StateError
@@ -31,7 +31,10 @@ UNANSWERED: Final = 69
 """Exit code if whoever has the state does not answer (EX_UNAVAILABLE): nothing was done, and nothing will be."""
 
 ConfigOption: TypeAlias = Annotated[
-    Path, typer.Option("--config", metavar="FILE", help="File of settings, which says where the state is.")
+    Path,
+    typer.Option(
+        "--config", envvar=CONFIGURED, metavar="FILE", help="File of settings, which says where the state is."
+    ),
 ]
 StateOption: TypeAlias = Annotated[
     Path | None, typer.Option("--state", metavar="DIR", help="State directory, instead of that of the settings.")

@@ -47,8 +47,11 @@ RulesOption: TypeAlias = Annotated[
     Path | None, typer.Option("--rules", metavar="DIR", help="Folder of rules; the shipped ones if left out.")
 ]
 CONFIG: Final = Path("mintwatch.yml")
+CONFIGURED: Final = "MINTWATCH_CONFIG"
+"""The variable that names the file of settings where no option does, as in a container."""
 ConfigOption: TypeAlias = Annotated[
-    Path, typer.Option("--config", metavar="FILE", help="File of settings; the environment goes over it.")
+    Path,
+    typer.Option("--config", envvar=CONFIGURED, metavar="FILE", help="File of settings; the environment goes over it."),
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Answer as JSON, for a machine.")]
 

@@ -22,7 +22,8 @@ UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 WORDS: Final = {"outbox": "messages", "acts": "entries of the audit trail", "names": "names of identities"}
 
 app = typer.Typer(
-    help="Look at what is kept, check it, copy it, and drop what is old enough. None of it needs the daemon to stop.",
+    help="Look at what is kept, check it, copy it, and drop what is old enough. Only dropping needs the daemon to stop."
+    " It drops by itself every day.",
     add_completion=False,
 )
 
@@ -87,15 +88,22 @@ def exported(
 ) -> None:
     """Copy the whole state as of one moment, also while a daemon writes to it.
 
-    The copy is a state itself: to restore it, put it where the state belongs.
+    The copy is a state itself: to restore it, put it where the state belongs. What is damaged is copied as it is, and
+    said; the exit code is 1 then.
     """
     directory = state_of(config, state)
     with progress() as tell:
         files, size = export(directory, to, tell)
+        wrong = [one for one in verify(directory, clock.now(), tell) if not one.harmless]
     if json:
         dump({"to": str(to), "files": files, "bytes": size})
     else:
         say(f"{to}: {files:,} fact files and control.db, {_bytes(size)}")
+    for one in wrong:
+        complain(one)
+    if wrong:
+        complain(f"{to}: has these faults, too; mintwatch state verify says what to do")
+        raise typer.Exit(1)
 
 
 @app.command("prune")

@@ -149,8 +149,12 @@ class Vitals:
 
     # --- what it answers -------------------------------------------------------------------------------------------
 
+    def alive(self) -> dict[str, Check]:
+        """Whether to start it anew could help: it goes on to tell of a full disk, which no start makes room on."""
+        return {name: one for name, one in self.healthy().items() if name != "store"}
+
     def healthy(self) -> dict[str, Check]:
-        """Whether the process lives; Azure and Slack have no part in it."""
+        """Whether the process lives, and can write; Azure and Slack have no part in it."""
         age, gone = self.beat.age, self._gone()
         beat = Check(age < STALE, {"age_seconds": round(age.total_seconds(), 1)})
         threads = Check(not gone and not self.dead, {"gone": gone, "died": self.dead})
@@ -172,6 +176,7 @@ class Vitals:
 
     def _answers(self) -> dict[str, Callable[[str], Answer]]:
         return {
+            "/livez": lambda _: _answer(self.alive()),
             "/healthz": lambda _: _answer(self.healthy()),
             "/readyz": lambda _: _answer(self.ready()),
             "/metrics": self._measured,

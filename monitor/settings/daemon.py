@@ -43,7 +43,10 @@ Logger: TypeAlias = Annotated[str, AfterValidator(_logger), Field(json_schema_ex
 
 
 class ServeSettings(Part):
-    """Where `mintwatch run` answers `/healthz`, `/readyz` and `/metrics`. They name no identity, and take no orders."""
+    """Where `mintwatch run` answers `/livez`, `/healthz`, `/readyz` and `/metrics`.
+
+    They name no identity, and take no orders.
+    """
 
     address: Address = Field(
         default="127.0.0.1:9464",

@@ -80,6 +80,8 @@ def export(directory: Path, to: Path, progress: Progress) -> tuple[int, int]:
         raise InputError(f"{to}: expected nothing there, or an empty folder")
     if not to.parent.is_dir():
         raise InputError(f"{to}: there is no folder {to.parent}")
+    if to.resolve().is_relative_to(directory.resolve()):
+        raise InputError(f"{to}: lies in the state that is copied; expected a place outside of {directory}")
     aside = to.with_name(f".{to.name}.tmp")
     control = to.with_name(f".{to.name}.control.tmp")
     try:

@@ -88,6 +88,27 @@ def test_export_is_a_state(mintwatch: Command, state: Path, tmp_path: Path) -> N
     assert "expected nothing there, or an empty folder" in again.err
 
 
+def test_export_of_what_is_damaged_is_made_and_said(mintwatch: Command, state: Path, tmp_path: Path) -> None:
+    path = min((state / "facts").iterdir())
+    held = bytearray(path.read_bytes())
+    held[len(held) // 3] ^= 0xFF
+    path.write_bytes(held)
+    said = mintwatch("state", "export", tmp_path / "copy", "--state", state)
+    assert said.code == 1
+    assert path.name in said.err
+    assert (tmp_path / "copy" / "control.db").is_file()
+
+
+def test_the_environment_names_the_settings(
+    mintwatch: Command, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = tmp_path / "named.yml"
+    named.write_text(f"state: {state}\nworkspaces: {{prod: {{id: 33333333-0000-4000-8000-000000000003}}}}\n")
+    assert mintwatch("state", "info").code == 2
+    monkeypatch.setenv("MINTWATCH_CONFIG", str(named))
+    assert mintwatch("state", "info").code == 0
+
+
 def test_prune_drops_what_is_old_and_nothing_while_somebody_writes(mintwatch: Command, state: Path) -> None:
     with Store(state):
         refused = mintwatch("state", "prune", "--state", state)

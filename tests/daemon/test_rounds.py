@@ -161,7 +161,9 @@ def test_health_is_the_beat_the_threads_and_the_state_and_never_azure_or_a_notif
     assert (status, json.loads(said)["checks"]["beat"]) == (503, {"ok": False, "age_seconds": 10.0})
     place.vitals.beat.strike()
     assert place.asked("/healthz")[0] == 200
+    assert place.asked("/livez")[0] == 200
     place.gone.append("postman memory")
+    assert place.asked("/livez")[0] == 503
     assert json.loads(place.asked("/healthz")[1])["checks"]["threads"]["gone"] == ["postman memory"]
     place.gone.clear()
 
@@ -172,6 +174,7 @@ def test_a_state_that_cannot_be_written_is_ill_and_shows(place: Place) -> None:
     place.vitals.disk.look()
     status, said = place.asked("/healthz")
     assert (status, json.loads(said)["checks"]["store"]["trouble"]) == (503, "failing")
+    assert set(json.loads(place.asked("/livez")[1])["checks"]) == {"beat", "threads"}  # no start makes room on a disk
     assert value(place.metrics, "state_writable") == 0
     (place.app.store.directory / ".writable").rmdir()
     place.vitals.disk.look()

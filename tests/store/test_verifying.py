@@ -185,6 +185,8 @@ def test_an_export_never_goes_over_anything(state: Path, tmp_path: Path) -> None
         export(state, state, quiet)
     with pytest.raises(InputError, match="there is no folder"):
         export(state, tmp_path / "no" / "where", quiet)
+    with pytest.raises(InputError, match="lies in the state that is copied"):
+        export(state, state / "copy.tar", quiet)
     (tmp_path / "empty").mkdir()
     assert export(state, tmp_path / "empty", quiet)[0] == 4
 
