@@ -95,6 +95,8 @@ def test_a_mistake_anywhere_keeps_what_was_and_is_told_once(daemon: Daemon, watc
     put(watched.config, good + "workspacse: {}\n  - [")
     times(daemon, "error configuration refused", 2)
     (watched.folder / "rules" / "broken.yml").unlink()
+    put(watched.config, good + "keep: {facts: 2d}\n")
+    daemon.until("error configuration refused .*keep.facts: expected at least ")
     put(watched.config, good.replace("state: state", "state: elsewhere"))
     daemon.until("error configuration refused .*state: cannot be changed while mintwatch runs, needs a restart")
     assert "configuration reloaded" not in daemon.said

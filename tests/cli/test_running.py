@@ -219,6 +219,16 @@ def test_a_second_daemon_on_the_same_state_is_refused_and_the_first_goes_on(watc
     assert daemon.ended()[0] == 0
 
 
+def test_a_daemon_that_would_keep_less_than_rules_look_back_does_not_start(watched: Place) -> None:
+    """Off: `too_short` in `watch` of monitor/worker/watching.py."""
+    watched.config.write_text(watched.config.read_text() + "keep: {facts: 2d}\n")
+    daemon = Daemon(watched)
+    assert daemon.process.wait(30) == 2
+    daemon.close()
+    assert "keep.facts: expected at least " in daemon.said
+    assert "because rule failures looks back that far, got 2d" in daemon.said
+
+
 def test_what_a_daemon_says_holds_no_token(azure: LocalAzure, watched: Place, daemon: Daemon) -> None:
     assert azure.requests is not None
     said = daemon.until(COLLECTED)
