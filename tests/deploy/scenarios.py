@@ -13,8 +13,12 @@ LABELS: Final = {"job": "mintwatch", "instance": "10.1.2.3:9464"}
 HOUR: Final = "5m"
 DAY: Final = "30m"
 """The steps of what takes more than an hour, and of what takes most of a day: a minute's would make them slow."""
-UP: Final = {f"mintwatch_build_info{{{ME}, version='1'}}": "1x200", f"process_start_time_seconds{{{ME}}}": "0x200"}
-"""A mintwatch that was started at 0 and stays."""
+UP: Final = {
+    f"mintwatch_build_info{{{ME}, version='1'}}": "1x200",
+    f"process_start_time_seconds{{{ME}}}": "0x200",
+    f'mintwatch_polls_total{{{ME}, source="mintwatch", outcome="ok"}}': "0+1x200",
+}
+"""A mintwatch that was started at 0 and stays; its own journal it can read whatever else it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def volume(name: str, values: str, claim: str = "state-mintwatch-0") -> dict[str
     return {f"kubelet_volume_stats_{name}_bytes{{{labels}}}": values}
 
 
-VAULT: Final = LABELS | {"source": "prod/vault"}
+VAULT: Final = LABELS | {"source": "prod.vault"}
 CLAIM: Final = {"namespace": "mintwatch", "persistentvolumeclaim": "state-mintwatch-0"}
 
 SCENARIOS: Final = (
@@ -70,11 +74,11 @@ SCENARIOS: Final = (
     Scenario(
         "MintwatchNotReady",
         "40m",
-        UP | mine("polls_total", "0+1x60", source="prod/vault", outcome="failed"),
+        UP | mine("polls_total", "0+1x60", source="prod.vault", outcome="failed"),
         LABELS | {"version": "1"},
     ),
-    Scenario("MintwatchNotReady", "40m", UP | mine("polls_total", "0x9 1x60", source="prod/vault", outcome="ok")),
-    Scenario("MintwatchNotReady", "40m", UP | mine("polls_total", "0x9 1x60", source="prod/risk", outcome="absent")),
+    Scenario("MintwatchNotReady", "40m", UP | mine("polls_total", "0x9 1x60", source="prod.vault", outcome="ok")),
+    Scenario("MintwatchNotReady", "40m", UP | mine("polls_total", "0x9 1x60", source="prod.risk", outcome="absent")),
     Scenario("MintwatchNotReady", "29m", UP),
     Scenario("MintwatchTickOld", "30m", UP | mine("last_tick_timestamp_seconds", "60x60"), LABELS),
     Scenario("MintwatchTickOld", "60m", UP | mine("last_tick_timestamp_seconds", "-240+300x20"), step=HOUR),
@@ -97,36 +101,36 @@ SCENARIOS: Final = (
         "MintwatchNoSuccessfulPoll",
         "65m",
         UP
-        | mine("polls_total", "0x20", source="prod/vault", outcome="ok")
-        | mine("polls_total", "0x20", source="prod/vault", outcome="absent")
-        | mine("polls_total", "0+1x20", source="prod/vault", outcome="failed"),
+        | mine("polls_total", "0x20", source="prod.vault", outcome="ok")
+        | mine("polls_total", "0x20", source="prod.vault", outcome="absent")
+        | mine("polls_total", "0+1x20", source="prod.vault", outcome="failed"),
         VAULT,
         step=HOUR,
     ),
     Scenario(  # now and then a round that goes well
         "MintwatchNoSuccessfulPoll",
         "65m",
-        UP | mine("polls_total", "0x4 1x4 2x4 3x4 4x4", source="prod/vault", outcome="ok"),
+        UP | mine("polls_total", "0x4 1x4 2x4 3x4 4x4", source="prod.vault", outcome="ok"),
         step=HOUR,
     ),
     Scenario(
         "MintwatchNoSuccessfulPoll",
         "65m",
         UP
-        | mine("polls_total", "0x20", source="prod/risk", outcome="ok")
-        | mine("polls_total", "0+1x20", source="prod/risk", outcome="absent"),
+        | mine("polls_total", "0x20", source="prod.risk", outcome="ok")
+        | mine("polls_total", "0+1x20", source="prod.risk", outcome="absent"),
         step=HOUR,
     ),
     Scenario(  # the round of a first history
         "MintwatchNoSuccessfulPoll",
         "55m",
-        UP | mine("polls_total", "0x9 1x20", source="prod/vault", outcome="ok"),
+        UP | mine("polls_total", "0x9 1x20", source="prod.vault", outcome="ok"),
         step=HOUR,
     ),
     Scenario(
         "MintwatchWatermarkOld",
         "2h10m",
-        UP | mine("source_watermark_timestamp_seconds", "0x30", source="prod/vault"),
+        UP | mine("source_watermark_timestamp_seconds", "0x30", source="prod.vault"),
         VAULT,
         "2h 10m 0s",
         HOUR,
@@ -134,22 +138,22 @@ SCENARIOS: Final = (
     Scenario(
         "MintwatchWatermarkOld",
         "2h10m",
-        UP | mine("source_watermark_timestamp_seconds", "-3600+300x30", source="prod/vault"),
+        UP | mine("source_watermark_timestamp_seconds", "-3600+300x30", source="prod.vault"),
         step=HOUR,
     ),
     Scenario(
         "MintwatchWatermarkOld",  # a first history: five weeks, made up for in twenty minutes
         "40m",
-        UP | mine("source_watermark_timestamp_seconds", "-3024000+150000x19 1140+60x60", source="prod/vault"),
+        UP | mine("source_watermark_timestamp_seconds", "-3024000+150000x19 1140+60x60", source="prod.vault"),
     ),
     Scenario(
-        "MintwatchCoverageGap", "65m", UP | mine("coverage_ratio", "0.97x20", source="prod/vault"), VAULT, "97%", HOUR
+        "MintwatchCoverageGap", "65m", UP | mine("coverage_ratio", "0.97x20", source="prod.vault"), VAULT, "97%", HOUR
     ),
-    Scenario("MintwatchCoverageGap", "65m", UP | mine("coverage_ratio", "0.995x20", source="prod/vault"), step=HOUR),
+    Scenario("MintwatchCoverageGap", "65m", UP | mine("coverage_ratio", "0.995x20", source="prod.vault"), step=HOUR),
     Scenario(
-        "MintwatchThrottled", "65m", UP | mine("throttles_total", "0+10x20", source="prod/vault"), VAULT, "60", HOUR
+        "MintwatchThrottled", "65m", UP | mine("throttles_total", "0+10x20", source="prod.vault"), VAULT, "60", HOUR
     ),
-    Scenario("MintwatchThrottled", "65m", UP | mine("throttles_total", "0+2.5x20", source="prod/vault"), step=HOUR),
+    Scenario("MintwatchThrottled", "65m", UP | mine("throttles_total", "0+2.5x20", source="prod.vault"), step=HOUR),
     Scenario(
         "MintwatchRuleErrors",
         "50m",
