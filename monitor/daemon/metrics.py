@@ -141,6 +141,7 @@ class Metrics:
         self.canary = self._gauge(
             "canary_last_seen_timestamp_seconds", "When a canary last came through the whole walk; 0 if none ever did."
         )
+        self._flies = True
 
     def _running(self) -> None:
         info = self._gauge("build_info", "Always 1; the label says which version runs.", "version")
@@ -235,6 +236,14 @@ class Metrics:
             self._listens = listens
             for gauge in (self.connected, self.last_heard):
                 (self.registry.register if listens else self.registry.unregister)(gauge)
+
+    def flown(self, expected: bool, seen: datetime | None) -> None:
+        """When a canary came through last; there is no series of it where none is expected."""
+        if expected != self._flies:
+            self._flies = expected
+            (self.registry.register if expected else self.registry.unregister)(self.canary)
+        if seen:
+            self.canary.set(seen.timestamp())
 
     def knows(self, label: str, name: str) -> bool:
         """Whether a source, rule or notifier of that name is configured."""

@@ -113,8 +113,7 @@ class Rounds:
             metrics.standing(found, sizes(directory))
             if report is not None:
                 metrics.covered(report.heard, found.watermarks, report.now)
-            if seen := canary.last_seen(self.app.store):
-                metrics.canary.set(seen.timestamp())
+            metrics.flown(canary.expected(self.app), canary.last_seen(self.app.store))
 
         guarded("metrics", shown, lambda _: None)
 
@@ -151,7 +150,7 @@ class Rounds:
                 yield f"{what}: {', '.join(names[:NAMED])}" + (" ..." if len(names) > NAMED else "")
         if trouble := self._vitals.disk.trouble:
             yield f"the state cannot be written: {trouble}"
-        if canary.missing(self.app.store, self._now()):
+        if canary.expected(self.app) and canary.missing(self.app.store, self._now()):
             yield "the daily canary did not come through"
 
     def _late(self, notifier: str) -> bool:

@@ -33,9 +33,25 @@ WORDS: Final[Mapping[tuple[str, str], str]] = {
     ("collect", "silent"): "is silent",
     ("collect", "stale"): "tells of long ago only",
     ("notify", "failed"): "could not be told",
+    ("judge", "failed"): "could not be judged",
+    ("store", "full"): "could not be written (disk full)",
+    ("store", "readonly"): "could not be written (read-only)",
+    ("store", "failing"): "could not be written (disk failing)",
+    ("clock", "back"): "lost track of time (clock set back)",
+    ("clock", "forward"): "lost track of time (clock set forward)",
+    ("config", "refused"): "did not take over a changed configuration",
 }
-ELSEWHERE: Final = frozenset({"gap", "shrunk"})
-"""What the list of gaps says better."""
+"""What is said of whom the journal names, by action and outcome."""
+ELSEWHERE: Final = frozenset(
+    {
+        ("collect", "gap"),
+        ("collect", "shrunk"),
+        (canary.ACTION, "sent"),
+        (canary.ACTION, "lost"),
+        ("store", "restored"),
+    }
+)
+"""What the list of gaps and the line of the canary say better, and what is no fault."""
 GAPS: Final[Mapping[str, str]] = {
     "left out": "was not read",
     "too large": "was too large to be read",
@@ -70,7 +86,7 @@ def account(app: App, moment: Moment, rules: Sequence[RuleReport], hearing: Mapp
     gaps = store.gaps()
     covered = None if unknown else [_covered(app, one, hearing.get(one), troubles, window) for one in sources]
     incidents, untold = _told(app, window)
-    bird = canary.newest(store)
+    flies, bird = canary.expected(app), canary.newest(store)
     return Account(
         id=moment.id,
         day=moment.day,
@@ -92,10 +108,10 @@ def account(app: App, moment: Moment, rules: Sequence[RuleReport], hearing: Mapp
         silences=sum(one.active(window.end) for one in silences(app, window.end)),
         late=tuple((who, many, since) for who, (many, since) in store.late(window.end - LATE).items()),
         lost=store.lost(window.start),
-        canary=app.daily is None or app.daily.canary,
+        canary=flies,
         sent=bird.sent if bird else None,
         took=bird.took if bird else None,
-        missing=bird.lost(window.end) if bird else False,
+        missing=flies and bird is not None and bird.lost(window.end),
         skipped=moment.skipped,
     )
 
@@ -183,7 +199,7 @@ def _written(events: Sequence[HealthEvent], troubles: Mapping[str, Trouble], now
     """Runs of the same thing in the journal, each from its first to its last moment."""
     runs: dict[tuple[str, str, str], list[list[HealthEvent]]] = {}
     for one in events:
-        if one.action == canary.ACTION or one.outcome in ELSEWHERE:
+        if (one.action, one.outcome) in ELSEWHERE:
             continue
         mine = runs.setdefault((one.source, one.action, one.outcome), [])
         if mine and one.at - mine[-1][-1].at <= APART:
@@ -197,7 +213,8 @@ def _written(events: Sequence[HealthEvent], troubles: Mapping[str, Trouble], now
             if outcome == "failed" and (until - since < LONG or (action == "collect" and source in troubles)):
                 continue
             lasts = outcome in {"silent", "stale"} and until >= now - BIN
-            yield Stretch(source, what, since, None if lasts else until)
+            part = f"rule {source}" if action == "judge" else source
+            yield Stretch(part, what, since, None if lasts else until)
 
 
 def _since(event: HealthEvent) -> datetime:

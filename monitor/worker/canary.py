@@ -49,6 +49,11 @@ class Canary:
         return self.seen is None and now - self.sent >= PATIENCE
 
 
+def expected(app: App) -> bool:
+    """Whether one is sent daily; where none is, what the state keeps of earlier ones says nothing."""
+    return app.daily is not None and app.daily.canary
+
+
 def newest(store: Store) -> Canary | None:
     """The newest canary; None if none was ever sent."""
     sent = store.mark(SENT)
