@@ -42,7 +42,7 @@ def metrics() -> str:
                 ("`/metrics`", "what is below, for Prometheus, as text or OpenMetrics"),
             ],
         ),
-        "The first three say in JSON which check fails. Neither asks Azure or Slack anything: a process that is started",
+        "The first three say in JSON which check fails. None asks Azure or Slack anything: a process that is started",
         f"anew because they are down helps nobody. A question has {PATIENCE.seconds} s to arrive.\n",
         "Labels are names from the settings and words of the code, never an identity, an address or a vault: there",
         "are as many series as there are sources, rules and notifiers. What is a state of things is set after each",
