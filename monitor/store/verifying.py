@@ -33,6 +33,7 @@ _BODIES: Final[dict[str, tuple[str, Callable[[str], object]]]] = {
     "acts": ("seq", bodies.act),
     "silences": ("id", bodies.silence),
 }
+_MADE: Final = ("pragma user_version", "select count(*) from sqlite_master")
 _LOST: Final = {
     "findings": "select key, incident from findings where incident not in (select id from incidents)",
     "decisions": "select seq, incident from decisions where incident not in (select id from incidents)",
@@ -59,6 +60,9 @@ def verify(directory: Path, now: datetime, progress: Progress) -> Iterator[Fault
     """
     path = directory / "control.db"
     try:
+        if _unborn(path):
+            yield Fault(str(path), "holds nothing yet", "Nothing: the next start makes it.", harmless=True)
+            return
         with closing(look(path)) as control:
             control.text_factory = lambda text: text.decode(errors="replace")  # whatever stands there now
             yield from _database(path, control, now, progress)
@@ -67,6 +71,16 @@ def verify(directory: Path, now: datetime, progress: Progress) -> Iterator[Fault
         yield Fault(str(path), str(error).removeprefix(f"{path}: "), RESTORE)
     except BROKEN as error:
         yield Fault(str(path), f"cannot be read: {error}", RESTORE)
+
+
+def _unborn(path: Path) -> bool:
+    """Whether whoever began a state ended before the first thing was in it; beside facts that is a loss."""
+    facts = path.with_name("facts")
+    if not path.is_file() or (facts.is_dir() and any(facts.iterdir())):
+        return False
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as control:
+        (schema,), (tables,) = (control.execute(one).fetchone() for one in _MADE)
+    return (schema, tables) == (0, 0)
 
 
 def _database(path: Path, control: sqlite3.Connection, now: datetime, progress: Progress) -> Iterator[Fault]:

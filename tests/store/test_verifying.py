@@ -238,3 +238,11 @@ def test_a_state_is_described(state: Path) -> None:
     assert set(said.outbox) == {"new"}
     assert said.sizes["facts"] > 0
     assert said.holder is None
+
+
+def test_a_state_whose_maker_died_at_once_is_no_fault_unless_there_are_facts(tmp_path: Path) -> None:
+    (tmp_path / "facts").mkdir()
+    (tmp_path / "control.db").touch()
+    assert [one.harmless for one in verify(tmp_path, NOON, quiet)] == [True]
+    (tmp_path / "facts" / "one.parquet").touch()
+    assert [one.harmless for one in verify(tmp_path, NOON, quiet)] == [False]

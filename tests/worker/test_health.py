@@ -163,13 +163,3 @@ def test_what_our_own_journal_counts_is_what_it_fetches(engine: DuckEngine) -> N
         for day, counts in source.counted(reach, reach.end).items():
             assert source.fetch(Window(day, day + DAY), reach.end).counts == counts
         assert source.rows(reach, "true", 3).shape[0] == 3
-
-
-def test_the_journal_is_kept_for_a_month(engine: DuckEngine) -> None:
-    """Off: `forget` in `judge_and_decide` of monitor/worker/ticking.py."""
-    with Store() as store:
-        store.failed("main.vault", NOON, "no", "E")
-        reach = Window(NOON - DAY, NOON + DAY)
-        for days, left in ((29, 1), (31, 0)):
-            tick(world(store, engine, (), Memory()), NOON + days * DAY)
-            assert len(store.events(reach)) == left
